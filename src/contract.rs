@@ -10,6 +10,7 @@
 pub mod columns;
 pub mod count;
 pub mod explain;
+pub mod flags;
 mod flat;
 mod gate;
 pub mod health;

@@ -22,8 +22,8 @@ use crate::aggregate::state::current::{Chunk, Current, PartnerKind, precision_of
 use crate::aggregate::state::intern::ABSENT;
 use crate::aggregate::{AggregateError, AggregateSettings, PlanChoice, RunProgress, run};
 use crate::contract::columns::{COLUMNS, DEFINITIONS, Definition, Group};
+use crate::contract::flags::Flags;
 use crate::contract::moment::Precision;
-use crate::contract::parts::Flags;
 use crate::contract::{fields, schemas};
 use crate::event::{Feed, Micros, Month, Position, TopicPartition};
 use crate::normalise;

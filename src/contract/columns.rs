@@ -5,8 +5,8 @@
 //! data derive from it. Code names a column by its field in [`COLUMNS`], so that a column which
 //! is not in the list does not compile.
 
+use super::flags::Flags;
 use super::moment::Moment;
-use super::parts::Flags;
 use super::text::Strs;
 use crate::event::{Feed, Kind};
 

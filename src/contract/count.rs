@@ -6,9 +6,10 @@
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 
+use super::flags::Flags;
 use super::flat::{FlatReader, FlatResult};
 use super::kind::kind;
-use super::parts::{Flags, Flat, Quantity, Sex, closed};
+use super::parts::{Flat, Quantity, Sex, closed};
 use super::text::AgeBand;
 
 closed! {

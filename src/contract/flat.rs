@@ -13,9 +13,9 @@
 
 use std::fmt;
 
+use super::flags::Flags;
 use super::json::{Json, Refused};
 use super::moment::{Moment, Precision};
-use super::parts::Flags;
 use super::record::Record;
 use super::text::{FORMS, Form, IdForm, SourceForm, is_json_media_type};
 use super::{Data, VERSION, is_advised_id, parse_type, tripwire};

@@ -79,7 +79,7 @@ macro_rules! field_type {
     (person) => { Option<$crate::contract::parts::Person<'a>> };
     (victim) => { Option<$crate::contract::parts::Person<'a>> };
     (suspect) => { Option<$crate::contract::parts::Person<'a>> };
-    (flags) => { Option<$crate::contract::parts::Flags> };
+    (flags) => { Option<$crate::contract::flags::Flags> };
     (cancellation) => { Option<$crate::contract::parts::Cancellation<'a>> };
 }
 pub(crate) use field_type;

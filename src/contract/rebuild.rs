@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
     reason = "the list of columns names their types"
 )]
 use super::columns::*;
+use super::flags::Flags;
 use super::moment::{Moment, Precision};
-use super::parts::Flags;
 use super::text::Strs;
 use super::{KindField, Record, fields, type_of};
 use crate::event::{Feed, Kind};

@@ -10,7 +10,6 @@
     reason = "the list of columns names their types"
 )]
 use super::columns::*;
-use super::parts::Flat as _;
 use super::{Event, VERSION};
 
 macro_rules! record {
@@ -42,7 +41,7 @@ impl<'r> Record<'r> {
             subject: &envelope.subject,
             revision: envelope.revision.0,
             time: Some(envelope.time.moment()),
-            dataschema: envelope.dataschema.flat(),
+            dataschema: envelope.dataschema.as_deref(),
             ..Record::absent()
         };
         event.data.flatten(&mut record);

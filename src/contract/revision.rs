@@ -12,8 +12,8 @@ use twox_hash::XxHash3_128;
 
 use super::Record;
 use super::columns::with_columns;
+use super::flags::Flags;
 use super::moment::Moment;
-use super::parts::Flags;
 use super::text::Strs;
 use crate::event::{Feed, Kind};
 

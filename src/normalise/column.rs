@@ -22,8 +22,8 @@ use crate::contract::columns::{
     Bool, FeedName, Int, KindName, Marks, Number, RepeatedText, SentTime, SourceName, SubjectId,
     TextList, Time, UniqueText, Value,
 };
+use crate::contract::flags::Flags;
 use crate::contract::moment::{Moment, Precision};
-use crate::contract::parts::Flags;
 use crate::contract::text::Strs;
 use crate::event::{Feed, Kind, Micros};
 use crate::ledger::columns::{TextColumn, dictionary};

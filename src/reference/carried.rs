@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::contract::parts::Flags;
+use crate::contract::flags::Flags;
 use crate::files::fault::hint;
 use crate::files::toml_reader::TomlReader;
 use crate::reference::pattern::{Fold, Pattern};

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use jiff::civil;
 
 use crate::contract::Record;
-use crate::contract::parts::Flags;
+use crate::contract::flags::Flags;
 use crate::event::Kind;
 use crate::reference::carried::Carried;
 use crate::reference::source_code::SourceCode;

@@ -4,7 +4,7 @@
 //! other keys are tested in the condition of the series.
 
 use super::Dialect;
-use crate::contract::parts::Flags;
+use crate::contract::flags::Flags;
 use crate::reference::Break;
 use crate::reference::pattern::{Pattern, PatternTest};
 use crate::reference::plan::rule::{Ages, Hours, Rule, WEEKDAYS};

@@ -12,7 +12,7 @@ use super::Dialect;
 use super::conditions::{PlanConditions, break_applies, folded};
 use crate::aggregate::PlanChoice;
 use crate::aggregate::tables::events;
-use crate::contract::parts::Flags;
+use crate::contract::flags::Flags;
 use crate::event::{Feed, Kind, Month};
 use crate::reference::codes::CodeList;
 use crate::reference::geography::{Level, Tier};

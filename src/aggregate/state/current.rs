@@ -28,7 +28,7 @@ use crate::aggregate::state::source_set::SourceSet;
 use crate::aggregate::{AggregateError, AggregateSettings};
 use crate::contract::Record;
 use crate::contract::columns::{AreaColumn, COLUMNS, ColumnId, Group};
-use crate::contract::parts::Flags;
+use crate::contract::flags::Flags;
 use crate::contract::record::partner_of;
 use crate::contract::revision::{RevisionContents, RevisionId, revision_id};
 use crate::event::{Feed, Kind, Micros, Month, days_since_1970};

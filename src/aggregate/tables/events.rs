@@ -25,8 +25,8 @@ use crate::aggregate::tables::parquet_file::{
 };
 use crate::aggregate::{AggregateError, AggregateSettings};
 use crate::contract::columns::{COLUMNS, DEFINITIONS, Definition, Group, TimeColumn};
+use crate::contract::flags::Flags;
 use crate::contract::moment::Precision;
-use crate::contract::parts::Flags;
 use crate::event::{Feed, Micros, Month, days_since_1970};
 use crate::normalise;
 use crate::reference::pattern::is_base;

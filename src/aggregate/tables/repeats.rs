@@ -18,8 +18,8 @@ use crate::aggregate::tables::shared_columns::{count_columns, key_columns, perce
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, TableWriter};
 use crate::contract::columns::COLUMNS;
+use crate::contract::flags::Flags;
 use crate::contract::has_field;
-use crate::contract::parts::Flags;
 use crate::event::Kind;
 use crate::reference::windows::Window;
 

@@ -6,7 +6,7 @@ use crate::aggregate::figures::table_set::TableSet;
 use crate::aggregate::tables::column::{Column, ColumnPurpose, specs, text};
 use crate::aggregate::tables::spec::{TableKind, TableSpec};
 use crate::aggregate::tables::writer::{TableFile, write_rows};
-use crate::contract::parts::Flags;
+use crate::contract::flags::Flags;
 
 pub(crate) const TABLE: TableSpec = TableSpec {
     name: "sources",

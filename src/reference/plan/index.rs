@@ -4,7 +4,7 @@
 use hashbrown::HashMap;
 
 use super::Series;
-use crate::contract::parts::Flags;
+use crate::contract::flags::Flags;
 use crate::event::Kind;
 use crate::reference::pattern::{Fold, Pattern};
 use crate::reference::source_code::SourceCode;

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::{Time, Weekday};
 
 use crate::contract::Record;
+use crate::contract::flags::Flags;
 use crate::contract::moment::{Moment, Precision};
-use crate::contract::parts::{Flags, Role};
+use crate::contract::parts::Role;
 use crate::event::Kind;
 use crate::reference::carried::Carried;
 use crate::reference::pattern::{Fold, Pattern};

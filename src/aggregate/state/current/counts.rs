@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use super::{Count, Unit};
 use crate::aggregate::state::bounded_count::{BoundedCount, CountReason};
 use crate::contract::Record;
+use crate::contract::flags::Flags;
 use crate::contract::moment::Moment;
-use crate::contract::parts::Flags;
 use crate::event::Month;
 
 /// What is known of a total before its own columns are read.
