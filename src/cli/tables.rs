@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
 use serde_json::{Value, json};
 
@@ -26,6 +27,9 @@ pub(crate) struct Tables {
     #[command(flatten)]
     options: StoreOptions,
 }
+
+/// The bytes of a file that are read first for its footer.
+const END_BYTES: usize = 64 * 1024;
 
 /// A folder of tables.
 struct TableFolder {
@@ -99,16 +103,12 @@ async fn read_folder(
             continue;
         };
         let path = format!("{path}/{}", entry.name);
-        let bytes = store.read(&path).await?;
-        let bytes = bytes.with_context(|| format!("cannot find {path}"))?;
-        let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes);
-        let metadata = metadata.with_context(|| format!("cannot read {path}"))?;
-        tables.push((
-            table.to_owned(),
-            metadata.file_metadata().num_rows(),
-            bytes.len() as u64,
-        ));
+        let rows = row_count(store, &path).await;
+        let rows = rows.with_context(|| format!("cannot read {path}"))?;
+        tables.push((table.to_owned(), rows, entry.bytes));
         if table == "feed_quality" {
+            let bytes = store.read(&path).await?;
+            let bytes = bytes.with_context(|| format!("cannot find {path}"))?;
             months = months_by_status(bytes).with_context(|| format!("cannot read {path}"))?;
         }
     }
@@ -119,6 +119,21 @@ async fn read_folder(
         tables,
         months,
     })
+}
+
+/// The rows of a file, from its end: events can be large.
+async fn row_count(store: &Store, path: &str) -> anyhow::Result<i64> {
+    let mut bytes = END_BYTES;
+    loop {
+        let end = store.read_tail(path, bytes as u64).await?;
+        let end = end.context("there is no such file")?;
+        let mut reader = ParquetMetaDataReader::new();
+        match reader.try_parse_sized(&end.bytes, end.file_bytes) {
+            Ok(()) => return Ok(reader.finish()?.file_metadata().num_rows()),
+            Err(ParquetError::NeedMoreData(needed)) if needed > bytes => bytes = needed,
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 fn print(folder: &TableFolder) -> std::io::Result<()> {

@@ -8,7 +8,7 @@ use crate::contract::columns::TimeColumn;
 /// The rows of a chunk while they are added.
 #[derive(Default)]
 pub(crate) struct ChunkRows {
-    ends: Vec<u32>,
+    ends: Vec<i64>,
     subjects: String,
     revisions: Vec<i64>,
     sent: Vec<i64>,
@@ -30,7 +30,7 @@ impl ChunkRows {
         label: u32,
     ) {
         self.subjects.push_str(batch.subject(i));
-        self.ends.push(self.subjects.len() as u32);
+        self.ends.push(self.subjects.len() as i64);
         self.revisions.push(batch.revision(i).into());
         self.sent.push(batch.sent(i));
         for (column, number) in self.numbers.iter_mut().zip(numbers) {
@@ -52,24 +52,23 @@ impl ChunkRows {
 
     /// The chunk, with the times of its rows in the batch that they are from.
     pub(crate) fn finish(mut self, batch: &ColumnBatch<'_>) -> Chunk {
-        self.ends.shrink_to_fit();
         self.subjects.shrink_to_fit();
         self.months.shrink_to_fit();
         let times = batch.times().each_ref().map(|all| {
             let times = self.indices.iter().map(|i| all.get(*i as usize).copied());
             let times: Vec<i64> = times.map(|time| time.unwrap_or(NO_TIME)).collect();
             let is_absent = times.iter().all(|time| *time == NO_TIME);
-            (!is_absent).then(|| Packed::new(times))
+            (!is_absent).then(|| Packed::new(&times))
         });
         Chunk {
             repeats: vec![Repeats::default(); self.len()],
-            ends: self.ends,
+            ends: Packed::new(&self.ends),
             subjects: self.subjects,
-            revisions: Packed::new(self.revisions),
-            sent: Packed::new(self.sent),
-            numbers: self.numbers.map(Packed::new),
+            revisions: Packed::new(&self.revisions),
+            sent: Packed::new(&self.sent),
+            numbers: self.numbers.each_ref().map(|numbers| Packed::new(numbers)),
             months: self.months,
-            labels: Packed::new(self.labels),
+            labels: Packed::new(&self.labels),
             times,
         }
     }
@@ -78,7 +77,7 @@ impl ChunkRows {
 /// Some records of a feed.
 pub(crate) struct Chunk {
     /// Where each subject ends in `subjects`.
-    ends: Vec<u32>,
+    ends: Packed,
     subjects: String,
     revisions: Packed,
     sent: Packed,
@@ -94,16 +93,13 @@ pub(crate) struct Chunk {
 impl Chunk {
     /// The number of rows.
     pub(crate) const fn len(&self) -> usize {
-        self.ends.len()
+        self.months.len()
     }
 
     pub(crate) fn subject(&self, row: usize) -> &str {
-        let start = if row == 0 {
-            0
-        } else {
-            self.ends[row - 1] as usize
-        };
-        &self.subjects[start..self.ends[row] as usize]
+        let end_of = |row| self.ends.get(row) as usize;
+        let start = row.checked_sub(1).map_or(0, end_of);
+        &self.subjects[start..end_of(row)]
     }
 
     pub(crate) fn revision(&self, row: usize) -> i32 {

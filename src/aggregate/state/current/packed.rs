@@ -1,100 +1,121 @@
-//! Whole numbers of one column in as few bytes as they need: memory is what limits how many records
-//! one machine can aggregate.
+//! Whole numbers of one column in as few bits as they need: memory limits how many records one machine
+//! can aggregate.
 
 use super::columns::NO_TIME;
 use crate::event::Micros;
 
+/// The bytes that are read at once.
+const WORD: usize = size_of::<u64>();
+/// The widest value that is in one word wherever its first bit is in a byte.
+const WIDTH_MAX: u32 = u64::BITS - u8::BITS + 1;
+
 /// Numbers or times of the rows of a chunk.
 pub(crate) struct Packed {
     least: i64,
-    unit: i64,
-    /// How many units each value is above the least, plus 1; 0 = [`NO_TIME`].
-    steps: Steps,
-}
-
-enum Steps {
-    Bytes(Vec<u8>),
-    Shorts(Vec<u16>),
-    Words(Vec<u32>),
-    /// The values themselves, as they are too far apart.
-    Values(Vec<i64>),
+    /// 1, or microseconds in a second if all values are whole seconds apart.
+    unit: u64,
+    /// Bits of each value.
+    width: u32,
+    /// How many units each value is above the least, plus 1; 0 = [`NO_TIME`]. Little-endian.
+    steps: Vec<u8>,
 }
 
 impl Packed {
-    pub(crate) fn new(values: Vec<i64>) -> Self {
+    pub(crate) fn new(values: &[i64]) -> Self {
+        const SECOND: u64 = Micros::PER_SECOND as u64;
         let present = || values.iter().copied().filter(|value| *value != NO_TIME);
         let least = present().min().unwrap_or_default();
-        let most = present().max().unwrap_or_default();
-        let far = |value: i64| value.wrapping_sub(least);
-        let whole_seconds = present().all(|value| far(value) % Micros::PER_SECOND == 0);
-        let unit = if whole_seconds { Micros::PER_SECOND } else { 1 };
-        let range = most.checked_sub(least).map_or(i64::MAX, |far| far / unit);
-        let steps = match range {
-            ..0xff => Steps::Bytes(steps_of(&values, least, whole_seconds)),
-            0xff..0xffff => Steps::Shorts(steps_of(&values, least, whole_seconds)),
-            0xffff..0xffff_ffff => Steps::Words(steps_of(&values, least, whole_seconds)),
-            _ => Steps::Values(values),
+        let above = |value: i64| value.wrapping_sub(least) as u64;
+        let is_in_seconds = present().all(|value| above(value).is_multiple_of(SECOND));
+        let step = |value| match value {
+            NO_TIME => 0,
+            // A constant divisor takes no division.
+            value if is_in_seconds => above(value) / SECOND + 1,
+            value => above(value) + 1,
         };
-        Self { least, unit, steps }
+        let most = present().max().map_or(0, step);
+        let width = match u64::BITS - most.leading_zeros() {
+            width @ ..=WIDTH_MAX => width,
+            _ => u64::BITS,
+        };
+        let mut steps = vec![0; (values.len() * width as usize).div_ceil(8) + WORD];
+        for (row, value) in values.iter().enumerate() {
+            let (byte, bit) = place(row, width);
+            let word = word(&steps, byte) | step(*value) << bit;
+            steps[byte..byte + WORD].copy_from_slice(&word.to_le_bytes());
+        }
+        Self {
+            least,
+            unit: if is_in_seconds { SECOND } else { 1 },
+            width,
+            steps,
+        }
     }
 
     /// The value of a row.
     #[inline]
     pub(crate) fn get(&self, row: usize) -> i64 {
-        let step = match &self.steps {
-            Steps::Bytes(steps) => steps[row].into(),
-            Steps::Shorts(steps) => steps[row].into(),
-            Steps::Words(steps) => steps[row],
-            Steps::Values(values) => return values[row],
-        };
-        match step {
+        let (byte, bit) = place(row, self.width);
+        let mask = u64::MAX.checked_shr(u64::BITS - self.width).unwrap_or(0);
+        match word(&self.steps, byte) >> bit & mask {
             0 => NO_TIME,
-            step => self.least + i64::from(step - 1) * self.unit,
+            step => self.least.wrapping_add(((step - 1) * self.unit) as i64),
         }
     }
 }
 
-/// The steps from the least value to each, where all fit.
-fn steps_of<T: TryFrom<i64> + Default>(values: &[i64], least: i64, whole_seconds: bool) -> Vec<T> {
-    let step = |value: i64| match value {
-        NO_TIME => 0,
-        // A constant divisor takes no division.
-        value if whole_seconds => (value - least) / Micros::PER_SECOND + 1,
-        value => value - least + 1,
-    };
-    let steps = values.iter().map(|value| T::try_from(step(*value)));
-    steps.map(Result::unwrap_or_default).collect()
+/// The byte and the bit in it at which a row's value begins.
+#[inline]
+fn place(row: usize, width: u32) -> (usize, usize) {
+    let bit = row * width as usize;
+    (bit / 8, bit % 8)
+}
+
+#[inline]
+fn word(steps: &[u8], byte: usize) -> u64 {
+    let bytes = steps[byte..].first_chunk().expect("a word after the last");
+    u64::from_le_bytes(*bytes)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    /// The width of each value, after all came back.
+    fn width(values: &[i64]) -> u32 {
+        let packed = Packed::new(values);
+        let unpacked: Vec<i64> = (0..values.len()).map(|row| packed.get(row)).collect();
+        assert_eq!(unpacked, values);
+        packed.width
+    }
+
     #[test]
-    fn every_value_comes_back_from_the_fewest_bytes() {
+    fn every_value_comes_back_from_the_fewest_bits() {
         const SECOND: i64 = Micros::PER_SECOND;
-        let bytes = |values: &[i64]| {
-            let packed = Packed::new(values.to_vec());
-            let unpacked: Vec<i64> = (0..values.len()).map(|row| packed.get(row)).collect();
-            assert_eq!(unpacked, values);
-            match packed.steps {
-                Steps::Bytes(_) => 1,
-                Steps::Shorts(_) => 2,
-                Steps::Words(_) => 4,
-                Steps::Values(_) => 8,
-            }
-        };
-        assert_eq!(bytes(&[]), 1);
-        assert_eq!(bytes(&[NO_TIME, NO_TIME]), 1);
-        assert_eq!(bytes(&[7, 7 + 0xfe, NO_TIME]), 1);
-        assert_eq!(bytes(&[7, 7 + 0xff]), 2);
-        assert_eq!(bytes(&[-9, 0xfffe - 9]), 2);
-        assert_eq!(bytes(&[-9, 0xffff - 9, NO_TIME]), 4);
-        assert_eq!(bytes(&[0, 0xffff_fffe, 5]), 4);
-        assert_eq!(bytes(&[0, 0xffff_ffff, 5]), 8);
-        let year = 366 * 86_400 * SECOND;
-        assert_eq!(bytes(&[17, 17 + year, 17 + 3 * SECOND]), 4);
-        assert_eq!(bytes(&[17, 18 + year, 17 + 3 * SECOND]), 8);
-        assert_eq!(bytes(&[i64::MIN + 1, i64::MAX, NO_TIME]), 8);
+        assert_eq!(width(&[]), 0);
+        assert_eq!(width(&[NO_TIME, NO_TIME]), 0);
+        assert_eq!(width(&[7; 9]), 1);
+        assert_eq!(width(&[7, NO_TIME, 13]), 3);
+        assert_eq!(width(&[-9, 0xfffe - 9]), 16);
+        assert_eq!(width(&[-9, 0xffff - 9, NO_TIME]), 17);
+        assert_eq!(width(&[5, 5 + (1 << 57) - 2, NO_TIME]), 57);
+        assert_eq!(width(&[5, 5 + (1 << 57) - 1, NO_TIME]), 64);
+        let day = 86_400 * SECOND;
+        assert_eq!(width(&[17, 17 + day, 17 + 3 * SECOND]), 17);
+        assert_eq!(width(&[17, 18 + day, 17 + 3 * SECOND]), 37);
+        assert_eq!(width(&[i64::MIN + 1, i64::MAX, NO_TIME]), 64);
+    }
+
+    proptest! {
+        #[test]
+        fn values_of_any_range_come_back(
+            values in (0_u32..64).prop_flat_map(|bits| prop::collection::vec(
+                prop_oneof![any::<i64>().prop_map(move |n| n >> bits), Just(NO_TIME)], 0..40,
+            )),
+        ) {
+            width(&values);
+        }
     }
 }
