@@ -47,7 +47,7 @@ use rules::LedgerRule;
 
 use crate::event::{Micros, Position, TopicPartition};
 use crate::file_format::{self, NewerFile, PROGRAM};
-use crate::storage::{StorageError, Store};
+use crate::storage::{StorageError, Store, Tail};
 
 /// The key of the format's number in every footer. The rows' schema only grows, by nullable columns.
 const SCHEMA_KEY: &str = "schema";
@@ -639,17 +639,22 @@ pub fn changed(
     rows.finish(&original.footer)
 }
 
-async fn read_metadata(store: &Store, path: &str) -> Result<Option<ParquetMetaData>> {
-    let Some(mut tail) = store.read_tail(path, FOOTER_BYTES).await? else {
+/// The end of a Parquet file, with all of its footer; `None` if there is no such file.
+pub(crate) async fn read_end(store: &Store, path: &str) -> Result<Option<Tail>> {
+    let Some(tail) = store.read_tail(path, FOOTER_BYTES).await? else {
         return Ok(None);
     };
     let footer_bytes = checksum::footer_bytes(&tail.bytes).unwrap_or_default() as u64;
     if (FOOTER_BYTES..tail.file_bytes).contains(&footer_bytes) {
-        let Some(longer) = store.read_tail(path, footer_bytes).await? else {
-            return Ok(None);
-        };
-        tail = longer;
+        return Ok(store.read_tail(path, footer_bytes).await?);
     }
+    Ok(Some(tail))
+}
+
+async fn read_metadata(store: &Store, path: &str) -> Result<Option<ParquetMetaData>> {
+    let Some(tail) = read_end(store, path).await? else {
+        return Ok(None);
+    };
     checksum::check_footer(path, &tail.bytes)?;
     let mut reader = ParquetMetaDataReader::new();
     let parsed = reader

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
 use serde_json::{Value, json};
 
@@ -13,6 +12,7 @@ use super::text::{align_right, grouped, table};
 use super::{Format, runtime};
 use crate::aggregate::{MonthsByStatus, PROVENANCE, months_by_status};
 use crate::file_format::{self, read_json};
+use crate::ledger;
 use crate::storage::Store;
 
 /// List the tables of a store, and how fresh and complete they are
@@ -27,9 +27,6 @@ pub(crate) struct Tables {
     #[command(flatten)]
     options: StoreOptions,
 }
-
-/// The bytes of a file that are read first for its footer.
-const END_BYTES: usize = 64 * 1024;
 
 /// A folder of tables.
 struct TableFolder {
@@ -123,17 +120,11 @@ async fn read_folder(
 
 /// The rows of a file, from its end: events can be large.
 async fn row_count(store: &Store, path: &str) -> anyhow::Result<i64> {
-    let mut bytes = END_BYTES;
-    loop {
-        let end = store.read_tail(path, bytes as u64).await?;
-        let end = end.context("there is no such file")?;
-        let mut reader = ParquetMetaDataReader::new();
-        match reader.try_parse_sized(&end.bytes, end.file_bytes) {
-            Ok(()) => return Ok(reader.finish()?.file_metadata().num_rows()),
-            Err(ParquetError::NeedMoreData(needed)) if needed > bytes => bytes = needed,
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let end = ledger::read_end(store, path).await?;
+    let end = end.context("it is gone")?;
+    let mut reader = ParquetMetaDataReader::new();
+    reader.try_parse_sized(&end.bytes, end.file_bytes)?;
+    Ok(reader.finish()?.file_metadata().num_rows())
 }
 
 fn print(folder: &TableFolder) -> std::io::Result<()> {
