@@ -55,8 +55,10 @@ impl ChunkRows {
         self.subjects.shrink_to_fit();
         self.months.shrink_to_fit();
         let times = batch.times().each_ref().map(|all| {
-            let times = self.indices.iter().map(|i| all.get(*i as usize).copied());
-            let times: Vec<i64> = times.map(|time| time.unwrap_or(NO_TIME)).collect();
+            if all.is_empty() {
+                return None;
+            }
+            let times: Vec<i64> = self.indices.iter().map(|i| all[*i as usize]).collect();
             let is_absent = times.iter().all(|time| *time == NO_TIME);
             (!is_absent).then(|| Packed::new(&times))
         });

@@ -1,5 +1,5 @@
-//! Whole numbers of one column in as few bits as they need: memory limits how many records one machine
-//! can aggregate.
+//! Whole numbers of one column in as few bits as they need: memory limits how many records one
+//! machine can aggregate.
 
 use super::columns::NO_TIME;
 use crate::event::Micros;
