@@ -36,9 +36,9 @@
     FROM repeat_answers WHERE again IS NOT NULL
     GROUP BY series_key, partner_kind, area_key, first_month, months, definition
 {% endcall %}
-{% call part('known_definitions') %}
-    -- The definitions for which a partner has sent an answer.
-    SELECT d.partner_kind, d.definition
+{% call part('definition_sources') %}
+    -- The sources that have sent an answer to a definition.
+    SELECT DISTINCT d.partner_kind, d.definition, r.source
     FROM definitions AS d JOIN matched_records AS r ON r.partner_kind = d.partner_kind
     WHERE CASE d.definition
         WHEN 'flag-repeat-offender' THEN offender_again
@@ -47,18 +47,10 @@
         WHEN 'token-person' THEN person_again
         WHEN 'token-suspect' THEN suspect_again
         ELSE victim_again END IS NOT NULL
-    GROUP BY d.partner_kind, d.definition
 {% endcall %}
-{% call part('token_sources') %}
-    -- The sources that have sent tokens.
-    SELECT DISTINCT partner_kind, 'token-person' AS definition, source FROM records
-    WHERE person_again IS NOT NULL
-    UNION
-    SELECT DISTINCT partner_kind, 'token-suspect', source FROM records
-    WHERE suspect_again IS NOT NULL
-    UNION
-    SELECT DISTINCT partner_kind, 'token-victim', source FROM records
-    WHERE victim_again IS NOT NULL
+{% call part('known_definitions') %}
+    -- The definitions for which a partner has sent an answer.
+    SELECT DISTINCT partner_kind, definition FROM definition_sources
 {% endcall %}
 {% call part('look_back') %}
     -- Why repeats by token are a lower bound: a part of a span or of the 12 months before it is
@@ -66,12 +58,11 @@
     SELECT partner_kind, definition, first_month, months, min(reason) AS reason
     FROM (
         SELECT d.partner_kind, d.definition, b.first_month, b.months, b.month_number, CASE
-            WHEN b.month_number < max(k.month_number) THEN {{ shared.reason.not_kept }}
-            WHEN count(m.source) = 0 THEN CASE max(h.status) WHEN 1 THEN {{ shared.reason.not_due }}
-                ELSE {{ shared.reason.not_received }} END
+            WHEN b.month_number < k.month_number THEN {{ shared.reason.not_kept }}
+            WHEN count(m.source) = 0 THEN {{ reason_without_records }}
             WHEN count(t.source) < count(m.source) THEN {{ shared.reason.cannot_show }}
             END AS reason
-        FROM (SELECT DISTINCT partner_kind, definition FROM token_sources) AS d
+        FROM known_definitions AS d
         CROSS JOIN (
             SELECT DISTINCT first_month, months, c.month_number - back AS month_number
             FROM month_spans
@@ -84,10 +75,12 @@
             ON h.partner_kind = d.partner_kind AND h.month_number = b.month_number
         LEFT JOIN month_sources AS m
             ON m.partner_kind = d.partner_kind AND m.month_number = b.month_number
-        LEFT JOIN token_sources AS t
+        LEFT JOIN definition_sources AS t
             ON t.partner_kind = m.partner_kind AND t.definition = d.definition
             AND t.source = m.source
-        GROUP BY d.partner_kind, d.definition, b.first_month, b.months, b.month_number
+        WHERE d.definition LIKE 'token-%'
+        GROUP BY d.partner_kind, d.definition, b.first_month, b.months, b.month_number,
+            k.month_number, h.status
     ) AS h
     GROUP BY partner_kind, definition, first_month, months
 {% endcall %}
