@@ -316,23 +316,22 @@ impl Disk {
     pub(crate) fn call(&mut self, call: Call) {
         match call {
             Call::Open { fd, path, creates } => {
-                let found = self.find(&path);
                 let file = || Held::File {
                     bytes: Vec::new(),
                     synced: Vec::new(),
                 };
-                // strace shows calls of several threads in the order in which it sees their ends.
-                if found.is_some() && creates == Creates::New {
-                    self.deleted_before.push(path.clone());
-                }
-                let node = match (found, creates) {
-                    (_, Creates::New) | (None, Creates::IfAbsent) => Some(self.add(&path, file())),
-                    (found, _) => found,
+                let node = match (self.find(&path), creates) {
+                    (Some(_), Creates::New) => {
+                        // strace shows calls of several threads in the order in which it sees their
+                        // ends: the name had been deleted.
+                        self.deleted_before.push(path.clone());
+                        self.add(&path, file())
+                    }
+                    (Some(found), _) => found,
+                    (None, Creates::No) => panic!("{} is not known", path.display()),
+                    (None, Creates::New | Creates::IfAbsent) => self.add(&path, file()),
                 };
-                self.open.insert(
-                    fd,
-                    node.unwrap_or_else(|| panic!("{} is not known", path.display())),
-                );
+                self.open.insert(fd, node);
             }
             Call::Write { fd, bytes: written } => match &mut self.nodes[self.open[&fd]] {
                 Held::File { bytes, .. } => bytes.extend(written),
@@ -365,11 +364,8 @@ impl Disk {
                 self.insert(&other, first);
             }
             Call::Unlink(path) => {
-                match self
-                    .deleted_before
-                    .iter()
-                    .position(|before| *before == path)
-                {
+                let mut before = self.deleted_before.iter();
+                match before.position(|before| *before == path) {
                     Some(known) => drop(self.deleted_before.remove(known)),
                     None => drop(self.remove(&path)),
                 }
