@@ -149,7 +149,7 @@ pub(super) fn in_whole_numbers(values: &[f64]) -> Option<Vec<i64>> {
         .then(|| values.iter().map(|value| value.round() as i64).collect())
 }
 
-/// Whether a value means that there is no upper bound.
+/// Whether a value is that of an absent upper bound.
 pub(super) fn is_unbounded(value: f64) -> bool {
     value > UNBOUNDED / 2.0
 }

@@ -18,7 +18,8 @@ use crate::release::keys::{FACTOR_PARTS, REPEAT_PARTS};
 use crate::release::published::{PublishedCells, PublishedForm};
 use crate::release::table::ReleaseTable;
 
-/// The baseline whose base is not a count: a released `change` leaves it out, as `spc` has the centre.
+/// The baseline whose base is not a count: a released `change` leaves it out, as `spc` has the
+/// centre.
 const CHART_BASELINE: &str = "spc";
 /// Hours of a week.
 const WEEK_HOURS: f64 = 168.0;

@@ -1057,7 +1057,7 @@ fn a_listed_window_lists_the_areas_of_the_windows_in_it() {
 
 #[test]
 fn a_number_of_an_earlier_release_is_known_also_if_this_one_does_not_show_it() {
-    // The first release shows the year without a quarter; the second shows all of that quarter but one.
+    // The first release shows the year without a quarter; the second all but one of that quarter.
     let mut all = police().with(&[
         ("total", "all-received", 20),
         ("total", "d1", 17),

@@ -1,5 +1,5 @@
-//! Erasing records with the program: nothing of them is left in any file, at each step it is killed
-//! at, and the tables are those of a store to which they were never sent.
+//! Erasing records with the program: nothing of them is left in any file, also after a kill at any
+//! step, and the tables are those of a store to which they were never sent.
 
 use std::collections::BTreeMap;
 use std::fs;

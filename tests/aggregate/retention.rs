@@ -33,15 +33,11 @@ fn chain() -> Chain {
     for (month, partition) in months.zip([0, 1].into_iter().cycle()) {
         let sent = (0..PER_MONTH).map(|n| {
             let sent = crime(&format!("{month}/{n}")).month(&month);
-            let is_of_victim = n == 3 && VICTIM_MONTHS.contains(&&*month);
-            (
-                0,
-                if is_of_victim {
-                    sent.victim(VICTIM)
-                } else {
-                    sent
-                },
-            )
+            if n == 3 && VICTIM_MONTHS.contains(&&*month) {
+                (0, sent.victim(VICTIM))
+            } else {
+                (0, sent)
+            }
         });
         chain.commit(POLICE, partition, sent);
     }
@@ -99,7 +95,8 @@ fn table(chain: &Chain, name: &str) -> Table {
     chain.table(&format!("aggregates/{PLAN}/{name}.parquet"))
 }
 
-/// The crimes of 2018 whose victim was one within the 12 months before, and why that is a lower bound.
+/// The crimes of 2018 whose victim was one within the 12 months before, and why that is a lower
+/// bound.
 fn repeats_of_2018(chain: &Chain) -> (String, Option<String>) {
     let repeats = table(chain, "repeats");
     let row = repeats.one(&[

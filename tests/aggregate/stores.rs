@@ -333,8 +333,8 @@ fn lost(before: &BTreeMap<String, DataType>, now: &BTreeMap<String, DataType>) -
     changed.map(|(name, of)| format!("{name} {of}")).collect()
 }
 
-/// What changed in `repeats` after 0.3.0: a count by token that is looked up in months without records
-/// is a lower bound, which was `exact` before.
+/// What changed in `repeats` after 0.3.0: a count by token that is looked up in months without
+/// records is a lower bound, which was `exact` before.
 const BOUNDS_OF_REPEATS: [&str; 5] = [
     "count_value",
     "count_max",

@@ -152,9 +152,9 @@ impl<'f> Figures<'f> {
         area.code == self.scope.area() || area.level == ALL_RECEIVED
     }
 
-    /// The supply of what these sources of a partner's kind can show, over months that may be before
-    /// the first with figures.
-    pub(crate) fn supply_over(
+    /// The supply, over months that may be before the first with figures, of what these sources of a
+    /// partner's kind can show.
+    pub(crate) fn supply_of_months(
         &self,
         kind: usize,
         months: impl Iterator<Item = Month>,
@@ -163,9 +163,11 @@ impl<'f> Figures<'f> {
         let kept_from = self.current.partner_kinds[kind].kept_from;
         let of_kind = self.months[kind].as_ref();
         let supply = months.map(|month| {
-            let status = match of_kind.and_then(|months| months.status(month)) {
-                _ if kept_from.is_some_and(|kept_from| month < kept_from) => DataStatus::NotKept,
-                status => status.unwrap_or(DataStatus::Overdue),
+            let status = if kept_from.is_some_and(|kept_from| month < kept_from) {
+                DataStatus::NotKept
+            } else {
+                let status = of_kind.and_then(|months| months.status(month));
+                status.unwrap_or(DataStatus::Overdue)
             };
             let quality = self.current.quality.get(&(kind as u32, month));
             let sent = quality.map(|quality| quality.sources).unwrap_or_default();

@@ -135,7 +135,7 @@ const FIRST: usize = 1;
 /// A series' records by one definition; no tally = no record says whether it is a repeat.
 struct DefinitionTally {
     name: &'static str,
-    definition: RepeatDefinition,
+    of: RepeatDefinition,
     tally: Option<RecordTally>,
 }
 
@@ -154,7 +154,7 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
             .filter(|(_, definition)| definition.is_for(kind))
             .map(|(name, definition)| DefinitionTally {
                 name,
-                definition,
+                of: definition,
                 tally: tally(set, &series, definition),
             })
             .collect();
@@ -165,7 +165,7 @@ fn build(set: &TableSet<'_>) -> Result<TableFile, AggregateError> {
                 };
                 for definition in &tallies {
                     if let Some((count, cases)) = definition.count(area, window, whole) {
-                        let others = look_back[series.kind].supply(definition.definition, number);
+                        let others = look_back[series.kind].supply(definition.of, number);
                         writer.push(CountRow {
                             key: series.row_key(area, number),
                             count: count.found_by(others),
@@ -217,7 +217,7 @@ impl LookBack {
     fn new(figures: &Figures<'_>, kind: usize) -> Self {
         let supply_of = |window: &Window, sources| {
             let months = window.first.plus(-12).to(window.last());
-            let supply = figures.supply_over(kind, months, sources);
+            let supply = figures.supply_of_months(kind, months, sources);
             supply.unwrap_or(Supply::Complete)
         };
         let supply = figures.current.token_sources[kind].map(|sources| {
