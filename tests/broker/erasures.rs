@@ -20,7 +20,11 @@ use crate::{DEADLINE, await_that};
 const SOURCE: &str = "urn:partner:kent-police:crime";
 
 /// Records sent at a time.
-const SENT_AT_ONCE: usize = 20;
+const SENT_AT_ONCE: usize = 10;
+
+/// Journal files in a merge. With fewer, merges move the files during every pass of a reader on a
+/// busy machine, and readers give up.
+const MERGED_AT_ONCE: usize = 16;
 
 /// Three revisions of a record, the newest first, and a reject that names it.
 fn record(subject: &str) -> impl Iterator<Item = Sent> {
@@ -127,17 +131,20 @@ fn erased_while_everything_runs(in_bucket: bool) {
     let mut erased: Vec<String> = Vec::new();
     let stop = AtomicBool::new(false);
     let topic = feeds.police();
+    let merging = |verb| {
+        let program = feeds.program(&[verb]);
+        program.set("ingest.merge_files", MERGED_AT_ONCE)
+    };
     let sent = std::thread::scope(|scope| {
         let load = scope.spawn(|| send_until(&stop, &feeds.broker, &topic, time));
         // The other threads must end, should this one fail.
         let stopping = StopOnDrop(&stop);
-        let mut ingest = feeds.ingest().start();
+        let mut ingest = merging("ingest").start();
         ingest.until("durable", 6);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
-                feeds.program(&["merge"]).run().succeeds();
+                merging("merge").run().succeeds();
                 let ended = feeds.program(&["aggregate"]).run();
-                // On a busy machine merges may move the files during every pass of a reader.
                 assert!(
                     ended.status.success() || ended.err.contains("; try again"),
                     "{}",
