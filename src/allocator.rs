@@ -1,4 +1,4 @@
-//! The system's allocator, for a process whose large buffers come and go on many threads.
+//! The system's allocator, for processes whose large buffers come and go.
 
 /// The smallest allocation that is returned to the system as soon as it is freed.
 #[cfg(target_env = "gnu")]
@@ -22,6 +22,22 @@ pub fn return_large_buffers() {
     }
 }
 
+/// Returns all memory that is free now to the system: glibc otherwise keeps what lies between buffers
+/// that are still in use.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "no safe interface has this call")]
+pub fn return_free_memory() {
+    // SAFETY: this is the declaration of `malloc.h`, and any number may be passed.
+    unsafe extern "C" {
+        safe fn malloc_trim(keep: usize) -> std::ffi::c_int;
+    }
+    malloc_trim(0);
+}
+
 /// Other allocators decide for themselves.
 #[cfg(not(target_env = "gnu"))]
 pub const fn return_large_buffers() {}
+
+/// Other allocators decide for themselves.
+#[cfg(not(target_env = "gnu"))]
+pub const fn return_free_memory() {}

@@ -15,6 +15,7 @@ use crate::aggregate::state::current::{Chunk, Current};
 use crate::aggregate::tables::writer::TableFile;
 use crate::aggregate::tables::{TABLES, briefing, events};
 use crate::aggregate::{AggregateError, AggregateSettings, Deliveries, PlanChoice};
+use crate::allocator::return_free_memory;
 use crate::event::{Feed, Micros, Position};
 use crate::file_format::{self, PROGRAM};
 use crate::hex;
@@ -204,6 +205,7 @@ impl<'o> Output<'o> {
         let records_that_count = feeds.iter().map(|chunks| rows(chunks)).sum();
         progress.begin("write events", records_that_count);
         self.write_events(feeds, progress)?;
+        return_free_memory();
         self.write_folders(progress)?;
         self.publish()?;
         let snapshot = self.snapshot;

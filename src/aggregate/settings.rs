@@ -67,10 +67,10 @@ pub struct AggregateSettings<'s> {
     pub(super) plans: Vec<&'s Plan>,
     /// The plans that tables are written under, as indexes of `plans`.
     pub(super) wanted: Vec<usize>,
-    /// Whether a rule of any plan tests the hour or the day of the week.
-    pub(super) tests_time: bool,
-    /// Whether one tests hours that begin or end within an hour.
-    pub(super) tests_minutes: bool,
+    /// The minutes of the day at which the hours of any rule begin or end, in order.
+    pub(super) hour_limits: Vec<i32>,
+    /// Whether a rule of any plan tests the day of the week.
+    pub(super) tests_weekday: bool,
     /// The LSOAs that rules of any plan name.
     pub(super) lsoas: BTreeSet<&'s str>,
 }
@@ -102,10 +102,8 @@ impl<'s> AggregateSettings<'s> {
             as_at,
             since: None,
             with_deliveries: false,
-            tests_time: rules
-                .iter()
-                .any(|rule| rule.hours.is_some() || !rule.weekdays.is_empty()),
-            tests_minutes: rules.iter().any(|rule| tests_minutes(rule)),
+            hour_limits: hour_limits(&rules),
+            tests_weekday: rules.iter().any(|rule| !rule.weekdays.is_empty()),
             lsoas: rules
                 .iter()
                 .flat_map(|rule| &rule.lsoas)
@@ -182,9 +180,12 @@ fn plans_of_folder<'s>(folder: PlanChoice<'s>, plans: &mut Vec<&'s Plan>) -> Vec
     }
 }
 
-/// Whether a rule tests hours that begin or end within an hour.
-fn tests_minutes(rule: &Rule) -> bool {
-    rule.hours
+/// The minutes of the day at which the hours of any rule begin or end, in order.
+fn hour_limits(rules: &[&Rule]) -> Vec<i32> {
+    let hours = rules.iter().filter_map(|rule| rule.hours);
+    let limits: BTreeSet<i32> = hours
         .map(Hours::minutes)
-        .is_some_and(|(from, to)| from % 60 != 0 || to % 60 != 0)
+        .flat_map(<[i32; 2]>::from)
+        .collect();
+    limits.into_iter().collect()
 }

@@ -122,8 +122,6 @@ pub(crate) struct Fact {
     pub(crate) area: u32,
     /// All that a rule may ask for: an index in [`Current::profiles`].
     pub(crate) profile: u32,
-    /// The combination of [`Group::Marks`] of its profile, which tables ask for without the rest.
-    pub(crate) marks: u32,
     /// A combination of [`Group::Details`].
     pub(crate) details: u32,
     /// Weekday and hour as far as they are known.
@@ -325,6 +323,12 @@ impl Current {
         from..to
     }
 
+    /// The flags of a fact's record.
+    pub(crate) fn flags_of(&self, fact: &Fact) -> Flags {
+        let marks = self.profiles.row(fact.profile)[1];
+        self.flags[marks as usize]
+    }
+
     /// The class of a profile under a wanted plan.
     pub(crate) fn class_of(&self, profile: u32, wanted: usize) -> u32 {
         self.class_of[profile as usize * (self.class_of.len() / self.profiles.len()) + wanted]
@@ -516,11 +520,11 @@ impl<'s> Builder<'s> {
         let for_rules = columns::of_rules(&part.batch);
         let texts = &mut self.current.texts;
         let columns = PartColumns::read(&part.batch, &for_rules, &rows, texts)?;
+        let numbers = Group::COMBINED.map(|group| self.combinations(&columns, group, &rows));
         let mut chunks: [ChunkRows; 3] = Default::default();
-        let mut scratch = Vec::new();
         for (i, &row) in rows.iter().enumerate() {
             let (row, in_file) = (row as usize, part.first_row + row as usize);
-            let numbers = self.combinations(&columns.batch, i, &columns.records, row, &mut scratch);
+            let numbers = numbers.each_ref().map(|numbers| numbers[i]);
             let intake = RowIntake {
                 received: columns.received.value(row),
                 first_day: latest.first_day(part.file, in_file),
@@ -649,7 +653,6 @@ impl<'s> Builder<'s> {
                 month,
                 area,
                 profile,
-                marks: numbers[Group::Marks as usize],
                 details,
                 week,
                 repeats: Repeats::default(),
@@ -686,27 +689,25 @@ impl<'s> Builder<'s> {
         self.due(partner_kind, last)
     }
 
-    /// The numbers of a row's combinations; what is new is looked at once.
+    /// The numbers of all rows' combinations in a group; what is new is looked at once.
     fn combinations<'r>(
         &mut self,
-        batch: &ColumnBatch<'_>,
-        i: usize,
-        records: &Rows<'r>,
-        row: usize,
-        scratch: &mut Vec<u32>,
-    ) -> [u32; 4]
+        columns: &PartColumns<'r>,
+        group: Group,
+        rows: &[u32],
+    ) -> Vec<u32>
     where
         's: 'r,
     {
-        Group::COMBINED.map(|group| {
-            batch.row(group, i, scratch);
-            let (number, new) = self.current.groups[group as usize].number(scratch);
+        columns.batch.combinations(group, |combination, i| {
+            let (number, new) = self.current.groups[group as usize].number(combination);
             if new {
+                let record = columns.records.record(rows[i] as usize);
                 match group {
-                    Group::What => self.add_what(&records.record(row)),
-                    Group::Marks => self.current.flags.push(records.record(row).flags),
-                    Group::Area => self.add_area(scratch),
-                    Group::Details => self.add_details(&records.record(row)),
+                    Group::What => self.add_what(&record),
+                    Group::Marks => self.current.flags.push(record.flags),
+                    Group::Area => self.add_area(combination),
+                    Group::Details => self.add_details(&record),
                     _ => {}
                 }
             }
@@ -859,19 +860,20 @@ impl<'s> Builder<'s> {
         Week::of(weekday, hour)
     }
 
-    /// The time of a record as far as any rule asks for it, as a number.
+    /// The time of a record as far as any rule asks for it, as a number: its weekday, and between which
+    /// limits of the rules' hours it is.
     fn asked(&self, batch: &ColumnBatch<'_>, i: usize, week: Week) -> u32 {
-        let hour = if self.settings.tests_time {
-            u32::from(week.0)
-        } else {
-            0
-        };
-        if !self.settings.tests_minutes || week.hour().is_none() {
-            return hour * 60;
-        }
-        // Clocks in London differ from UTC by whole hours.
-        let at = batch.time(COLUMNS.occurred_from, i).unwrap_or_default();
-        hour * 60 + at.div_euclid(60 * Micros::PER_SECOND).rem_euclid(60) as u32
+        let (settings, limits) = (self.settings, &self.settings.hour_limits);
+        let weekday = week.weekday().filter(|_| settings.tests_weekday);
+        let hour = week.hour().filter(|_| !limits.is_empty());
+        let span = hour.map_or(0, |hour| {
+            // Clocks in London differ from UTC by whole hours.
+            let at = batch.time(COLUMNS.occurred_from, i).unwrap_or_default();
+            let minute = at.div_euclid(60 * Micros::PER_SECOND).rem_euclid(60);
+            let minute = i32::from(hour) * 60 + minute as i32;
+            limits.partition_point(|limit| *limit <= minute) + 1
+        });
+        u32::from(weekday.unwrap_or_default()) * (limits.len() as u32 + 2) + span as u32
     }
 
     /// The number of a profile; what is new is classified under every wanted plan.

@@ -125,8 +125,7 @@ impl<'f> FactorCounts<'f> {
     ) -> Self {
         let current = set.figures.current;
         let tally = series.tally(months, 3, &|fact| {
-            let flags = current.flags[fact.marks as usize];
-            Some(match factor.value(flags) {
+            Some(match factor.value(current.flags_of(fact)) {
                 Some(true) => WITH,
                 Some(false) => WITHOUT,
                 None => UNKNOWN,

@@ -10,7 +10,7 @@ use arrow_array::{Array, ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow_schema::DataType;
 
 use crate::aggregate::AggregateError;
-use crate::aggregate::state::intern::{ABSENT, Texts};
+use crate::aggregate::state::intern::{ABSENT, Texts, Tuples};
 use crate::contract::columns::{COLUMNS, DEFINITIONS, Definition, Group, TimeColumn, columns_in};
 use crate::contract::moment::Precision;
 use crate::contract::revision::is_content;
@@ -155,14 +155,39 @@ impl<'b> ColumnBatch<'b> {
         })
     }
 
-    /// A row's combination in a group.
-    pub(crate) fn row(&self, group: Group, i: usize, into: &mut Vec<u32>) {
-        into.clear();
-        into.extend(
-            self.numbers[group as usize]
-                .iter()
-                .map(|c| c.get(i).copied().unwrap_or(ABSENT)),
-        );
+    /// The number of each row's combination in a group. `number` is asked once for each that differs,
+    /// with the first row that has it.
+    pub(crate) fn combinations(
+        &self,
+        group: Group,
+        mut number: impl FnMut(&[u32], usize) -> u32,
+    ) -> Vec<u32> {
+        let columns = &self.numbers[group as usize];
+        let mut combination = Vec::with_capacity(columns.len());
+        let mut number_of_row = |i: usize| {
+            combination.clear();
+            let values = columns.iter().map(|c| c.get(i).copied());
+            combination.extend(values.map(|value| value.unwrap_or(ABSENT)));
+            number(&combination, i)
+        };
+        // Most columns have one value in all rows.
+        let differs = |column: &&Vec<u32>| column.iter().any(|value| *value != column[0]);
+        let differing: Vec<&Vec<u32>> = columns.iter().filter(differs).collect();
+        if differing.is_empty() {
+            return vec![number_of_row(0); self.rows.len()];
+        }
+        let (mut seen, mut numbers) = (Tuples::new(differing.len()), Vec::new());
+        let mut values = Vec::with_capacity(differing.len());
+        let each = (0..self.rows.len()).map(|i| {
+            values.clear();
+            values.extend(differing.iter().map(|column| column[i]));
+            let (index, new) = seen.number(&values);
+            if new {
+                numbers.push(number_of_row(i));
+            }
+            numbers[index as usize]
+        });
+        each.collect()
     }
 
     /// A row's time, where there is one.
@@ -224,23 +249,25 @@ fn numbers_of(column: &dyn Array, rows: &[u32], texts: &mut Texts) -> Option<Vec
             let keys = dictionary.keys().as_primitive_opt::<Int32Type>()?;
             let values = dictionary.values().as_string_opt::<i32>()?;
             let numbers: Vec<u32> = values.iter().map(|value| texts.number_of(value)).collect();
-            Some(or_absent(column, rows, |row| {
+            Some(values_or(ABSENT, column, rows, |row| {
                 numbers[keys.value(row) as usize]
             }))
         }
         DataType::Utf8 => {
             let values = column.as_string_opt::<i32>()?;
-            Some(or_absent(column, rows, |row| {
+            Some(values_or(ABSENT, column, rows, |row| {
                 texts.number(values.value(row))
             }))
         }
         DataType::Int32 => {
             let values = column.as_primitive_opt::<Int32Type>()?;
-            Some(or_absent(column, rows, |row| values.value(row) as u32 + 1))
+            Some(values_or(ABSENT, column, rows, |row| {
+                values.value(row) as u32 + 1
+            }))
         }
         DataType::Boolean => {
             let values = column.as_boolean_opt()?;
-            Some(or_absent(column, rows, |row| {
+            Some(values_or(ABSENT, column, rows, |row| {
                 1 + u32::from(values.value(row))
             }))
         }
@@ -248,35 +275,35 @@ fn numbers_of(column: &dyn Array, rows: &[u32], texts: &mut Texts) -> Option<Vec
     }
 }
 
-/// The number of each row, where it has a value.
-fn or_absent(column: &dyn Array, rows: &[u32], mut number: impl FnMut(usize) -> u32) -> Vec<u32> {
-    let mut numbers = Vec::with_capacity(rows.len());
-    for &row in rows {
-        let row = row as usize;
-        numbers.push(if column.is_null(row) {
-            ABSENT
-        } else {
-            number(row)
-        });
-    }
-    numbers
-}
-
 fn times_of(column: &dyn Array, rows: &[u32]) -> Option<Vec<i64>> {
     if column.null_count() == column.len() {
         return Some(Vec::new());
     }
-    let column = column.as_primitive_opt::<TimestampMicrosecondType>()?;
-    let mut times = Vec::with_capacity(rows.len());
-    for &row in rows {
-        let row = row as usize;
-        times.push(if column.is_null(row) {
-            NO_TIME
-        } else {
-            column.value(row)
-        });
+    let times = column.as_primitive_opt::<TimestampMicrosecondType>()?;
+    Some(values_or(NO_TIME, column, rows, |row| times.value(row)))
+}
+
+/// The value of each row, where it has one.
+fn values_or<T: Copy>(
+    absent: T,
+    column: &dyn Array,
+    rows: &[u32],
+    mut value: impl FnMut(usize) -> T,
+) -> Vec<T> {
+    let rows = rows.iter().map(|row| *row as usize);
+    match column.nulls() {
+        None => rows.map(value).collect(),
+        Some(nulls) => {
+            let or_absent = |row| {
+                if nulls.is_null(row) {
+                    absent
+                } else {
+                    value(row)
+                }
+            };
+            rows.map(or_absent).collect()
+        }
     }
-    Some(times)
 }
 
 #[cfg(test)]
