@@ -122,6 +122,8 @@ pub(crate) struct Fact {
     pub(crate) area: u32,
     /// All that a rule may ask for: an index in [`Current::profiles`].
     pub(crate) profile: u32,
+    /// The combination of [`Group::Marks`] of its profile, which tables ask for without the rest.
+    pub(crate) marks: u32,
     /// A combination of [`Group::Details`].
     pub(crate) details: u32,
     /// Weekday and hour as far as they are known.
@@ -321,12 +323,6 @@ impl Current {
         let from = facts.partition_point(|fact| usize::from(fact.partner_kind) < kind);
         let to = facts.partition_point(|fact| usize::from(fact.partner_kind) <= kind);
         from..to
-    }
-
-    /// The flags of a fact's record.
-    pub(crate) fn flags_of(&self, fact: &Fact) -> Flags {
-        let marks = self.profiles.row(fact.profile)[1];
-        self.flags[marks as usize]
     }
 
     /// The class of a profile under a wanted plan.
@@ -653,6 +649,7 @@ impl<'s> Builder<'s> {
                 month,
                 area,
                 profile,
+                marks: numbers[Group::Marks as usize],
                 details,
                 week,
                 repeats: Repeats::default(),

@@ -125,7 +125,8 @@ impl<'f> FactorCounts<'f> {
     ) -> Self {
         let current = set.figures.current;
         let tally = series.tally(months, 3, &|fact| {
-            Some(match factor.value(current.flags_of(fact)) {
+            let flags = current.flags[fact.marks as usize];
+            Some(match factor.value(flags) {
                 Some(true) => WITH,
                 Some(false) => WITHOUT,
                 None => UNKNOWN,

@@ -83,7 +83,7 @@ impl RepeatDefinition {
             Self::Token(role) => Box::new(move |fact| fact.repeats.of(role)),
             Self::Flag(flag) => {
                 let bit = Flags::bit(flag).unwrap_or_default();
-                Box::new(move |fact| current.flags_of(fact).any(bit))
+                Box::new(move |fact| current.flags[fact.marks as usize].any(bit))
             }
             Self::Referral => Box::new(|fact| {
                 let repeat = current.value(COLUMNS.repeat, fact.details);
