@@ -22,8 +22,8 @@ pub fn return_large_buffers() {
     }
 }
 
-/// Returns all memory that is free now to the system: glibc otherwise keeps what lies between buffers
-/// that are still in use.
+/// Returns all memory that is free now to the system. By default glibc keeps what was freed between
+/// buffers that are still in use.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "no safe interface has this call")]
 pub fn return_free_memory() {

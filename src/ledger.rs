@@ -639,7 +639,7 @@ pub fn changed(
     rows.finish(&original.footer)
 }
 
-/// The end of a Parquet file, with all of its footer; `None` if there is no such file.
+/// The end of a Parquet file, with all of its footer; `None` if the file does not exist.
 pub(crate) async fn read_end(store: &Store, path: &str) -> Result<Option<Tail>> {
     let Some(tail) = store.read_tail(path, FOOTER_BYTES).await? else {
         return Ok(None);

@@ -152,8 +152,8 @@ impl<'f> Figures<'f> {
         area.code == self.scope.area() || area.level == ALL_RECEIVED
     }
 
-    /// The supply, over months that may be before the first with figures, of what these sources of a
-    /// partner's kind can show.
+    /// The supply, over months that may be before the first with figures, of what these sources
+    /// of a partner's kind can show.
     pub(crate) fn supply_of_months(
         &self,
         kind: usize,

@@ -295,9 +295,9 @@ impl<'f> SeriesCounts<'f> {
         self.compared_areas().filter(|area| !area.key.is_sparse())
     }
 
-    /// Whether a count has a row. Single codes, and the smallest areas, have rows where something was
-    /// or may have been counted. Where nothing was received, or is not covered, only the plan's area
-    /// and that of all records have one.
+    /// Whether a count has a row. Single codes, and the smallest areas, have rows where something
+    /// was or may have been counted. Where nothing was received, or is not covered, only the plan's
+    /// area and that of all records have one.
     pub(crate) fn has_row(&self, area: CountedArea<'_>, count: BoundedCount) -> bool {
         if !area.key.is_sparse() && self.key.is_of_plan() {
             return true;

@@ -857,8 +857,8 @@ impl<'s> Builder<'s> {
         Week::of(weekday, hour)
     }
 
-    /// The time of a record as far as any rule asks for it, as a number: its weekday, and between which
-    /// limits of the rules' hours it is.
+    /// The time of a record as far as any rule asks for it, as a number: its weekday, and between
+    /// which limits of the rules' hours it is.
     fn asked(&self, batch: &ColumnBatch<'_>, i: usize, week: Week) -> u32 {
         let (settings, limits) = (self.settings, &self.settings.hour_limits);
         let weekday = week.weekday().filter(|_| settings.tests_weekday);

@@ -155,8 +155,8 @@ impl<'b> ColumnBatch<'b> {
         })
     }
 
-    /// The number of each row's combination in a group. `number` is asked once for each that differs,
-    /// with the first row that has it.
+    /// The number of each row's combination in a group. `number` is asked once for each that
+    /// differs, with the first row that has it.
     pub(crate) fn combinations(
         &self,
         group: Group,
