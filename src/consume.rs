@@ -42,6 +42,9 @@ pub const LEADERLESS_MAX: Duration = Duration::from_mins(1);
 const REPEAT_AFTER: Duration = Duration::from_mins(1);
 /// The call that reads watermarks, in errors.
 const ASK_WATERMARKS: &str = "read a partition's first and last offset";
+/// How long a broker that assigns partitions may take to tell a new member its own: three of the
+/// heartbeats (5 s by default) whose answers have them.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// The pause before a call is tried again.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -81,11 +84,27 @@ pub fn client(kafka: &KafkaSettings) -> ClientConfig {
     if let Some(timeout) = kafka.session_timeout {
         client.set("session.timeout.ms", timeout.as_millis().to_string());
     }
-    if kafka.properties.get("group.protocol") == Some("consumer") {
-        // KIP-848: the broker assigns, and rejects a client-side assignor.
+    if does_broker_assign(&client) {
+        // It rejects an assignor of the client.
         client.remove("partition.assignment.strategy");
     }
     client
+}
+
+/// Whether the broker assigns partitions to members of the group (KIP-848).
+fn does_broker_assign(client: &ClientConfig) -> bool {
+    client.get("group.protocol") == Some("consumer")
+}
+
+/// How long a member waits at most to be told its partitions. Members of a group that assigns
+/// itself are always told, even if they get none; a broker that assigns tells a member without a
+/// partition nothing.
+pub fn decision_max(client: &ClientConfig) -> Duration {
+    if does_broker_assign(client) {
+        SILENCE_MAX
+    } else {
+        Duration::MAX
+    }
 }
 
 /// The offsets that a broker reports of a partition.

@@ -37,7 +37,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use crate::config::IngestSettings;
 use crate::consume::{
     ConsumeError, Consumer, GroupOffset, Identity, LEADERLESS_MAX, LogEnds, Message, MessageKind,
-    Start,
+    Start, decision_max,
 };
 use crate::contract::{Reason, TopicRules};
 use crate::event::{Micros, TopicPartition};
@@ -245,12 +245,11 @@ impl Pipeline {
         watch.enters(RunPhase::Group);
         let consumer = Consumer::join(&kafka, &names, Arc::clone(&assignment) as Arc<_>)?;
         consumer.partition_counts(mirror.as_slice())?;
-        let targets = if until_end {
-            end_offsets(&consumer, &LogEnds::new(&kafka)?, &names)?
-        } else {
-            BTreeMap::new()
-        };
-        assignment.set_targets(&targets);
+        let mut targets = BTreeMap::new();
+        if until_end {
+            targets = end_offsets(&consumer, &LogEnds::new(&kafka)?, &names)?;
+            assignment.set_targets(&targets, decision_max(&kafka));
+        }
         Ok(Self {
             consumer,
             assignment,
@@ -559,7 +558,7 @@ impl Pipeline {
             let others: Vec<TopicPartition> = self
                 .targets
                 .keys()
-                .filter(|at| !self.assignment.is_assigned(at))
+                .filter(|at| self.assignment.is_of_others(at))
                 .cloned()
                 .collect();
             for at in others {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam_channel::{Sender, unbounded};
@@ -94,6 +94,11 @@ struct AssignmentState {
     stopped: BTreeMap<TopicPartition, Stop>,
     /// With `until_end`: the offset at which a partition's batch is flushed at once.
     targets: BTreeMap<TopicPartition, i64>,
+    /// With `until_end`: since when the group decides which partitions this consumer has; `None`
+    /// once it has.
+    undecided_since: Option<Instant>,
+    /// How long it decides at most; see [`decision_max`](crate::consume::decision_max).
+    decision_max: Duration,
     /// Routes by the client's topic handle and partition, which each message has.
     cached: HashMap<(usize, i32), Option<Route>>,
 }
@@ -165,9 +170,13 @@ impl Assignment {
         self.state.lock().expect("no panic under the lock")
     }
 
-    /// Sets the offsets at which batches are flushed at once.
-    pub(super) fn set_targets(&self, ends: &BTreeMap<TopicPartition, i64>) {
-        self.state().targets.clone_from(ends);
+    /// With `until_end`, before the group decides: sets the offsets at which batches are flushed at
+    /// once.
+    pub(super) fn set_targets(&self, ends: &BTreeMap<TopicPartition, i64>, decision_max: Duration) {
+        let mut state = self.state();
+        state.targets.clone_from(ends);
+        state.undecided_since = Some(Instant::now());
+        state.decision_max = decision_max;
     }
 
     pub(super) fn routes(&self) -> Routes<'_> {
@@ -190,8 +199,13 @@ impl Assignment {
             .any(|route| route.assignment_id == assignment_id)
     }
 
-    pub(super) fn is_assigned(&self, at: &TopicPartition) -> bool {
-        self.state().assigned.contains_key(at)
+    /// Whether a partition is not this consumer's. While the group decides, it may become so.
+    pub(super) fn is_of_others(&self, at: &TopicPartition) -> bool {
+        let state = self.state();
+        let is_decided = state
+            .undecided_since
+            .is_none_or(|since| since.elapsed() >= state.decision_max);
+        is_decided && !state.assigned.contains_key(at)
     }
 
     /// What may arrive on a topic.
@@ -531,6 +545,7 @@ impl Partitions for Assignment {
                 Offer::EndUnknown(error) => self.stop_until_led(error),
             });
         }
+        self.state().undecided_since = None;
         self.watch.rebalanced(RebalanceKind::Assigned, offers.len());
         Ok(starts)
     }
@@ -538,6 +553,7 @@ impl Partitions for Assignment {
     fn revoked(&self, partitions: Vec<TopicPartition>, lost: bool) -> Vec<GroupOffset> {
         let mut by_worker: BTreeMap<usize, Vec<AssignmentId>> = BTreeMap::new();
         let mut state = self.state();
+        state.undecided_since = Some(Instant::now());
         for at in &partitions {
             state.stopped.remove(at);
             self.watch.revoked(at);

@@ -204,6 +204,28 @@ fn dead_letters_owed_by_a_killed_process_are_found_after_a_merge() {
 }
 
 #[test]
+fn dead_letters_owed_by_a_member_that_no_longer_answers_are_sent_before_the_end() {
+    let feeds = Asked {
+        partitions: 1,
+        letters: Some(&[]),
+        ..Asked::default()
+    }
+    .start();
+    feeds.send(records(0..90));
+    let asleep = feeds.ingest().asleep_at("journal.committed", 1).start();
+    asleep.until_asleep();
+    // Until its session ends nobody has the partition, whose chain is complete.
+    feeds
+        .ingest()
+        .until_end()
+        .run()
+        .succeeds()
+        .saying("dead letters past the group's offset sent again");
+    feeds.assert_group_is_at_the_end();
+    assert_eq!(feeds.assert_letters().len(), 9);
+}
+
+#[test]
 fn dead_letters_of_a_damaged_file_are_given_up_and_the_partition_continues() {
     let feeds = Asked {
         partitions: 1,

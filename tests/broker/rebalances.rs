@@ -60,6 +60,13 @@ fn consumers_come_go_and_die_where_the_broker_assigns() {
     });
 }
 
+fn where_the_broker_assigns(feeds: &Feeds) -> Program {
+    feeds
+        .ingest()
+        .set("kafka.properties.group.protocol", "consumer")
+        .set("kafka.session_timeout", "")
+}
+
 /// Partitions are added while consumers run.
 #[track_caller]
 fn grown(consumer: impl Fn(&Feeds) -> Program) {
@@ -93,12 +100,34 @@ fn partitions_that_are_added_are_read_from_their_start() {
 
 #[test]
 fn partitions_that_are_added_are_read_where_the_broker_assigns() {
-    grown(|feeds| {
-        feeds
-            .ingest()
-            .set("kafka.properties.group.protocol", "consumer")
-            .set("kafka.session_timeout", "")
-    });
+    grown(where_the_broker_assigns);
+}
+
+/// A run until the end that the group gives no partition ends when the others are there.
+#[track_caller]
+fn without_a_partition(consumer: impl Fn(&Feeds) -> Program) {
+    let feeds = Asked {
+        partitions: 1,
+        ..Asked::default()
+    }
+    .start();
+    let mut first = consumer(&feeds).start();
+    first.until("caught up", 1);
+    feeds.send(records(0..100));
+    let second = consumer(&feeds).until_end().run().succeeds();
+    assert!(!second.err.contains("assigned partition"), "{}", second.err);
+    first.terminate().succeeds();
+    feeds.assert_all_each_once();
+}
+
+#[test]
+fn a_run_until_the_end_without_a_partition_ends() {
+    without_a_partition(Feeds::ingest);
+}
+
+#[test]
+fn a_run_until_the_end_without_a_partition_ends_where_the_broker_assigns() {
+    without_a_partition(where_the_broker_assigns);
 }
 
 #[test]
