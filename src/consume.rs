@@ -10,6 +10,7 @@
 mod native;
 
 use std::collections::HashMap;
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -751,7 +752,7 @@ impl Consumer {
     }
 
     /// Leaves the group; its partitions are revoked meanwhile. No message may exist any more when
-    /// the consumer is dropped afterwards.
+    /// the consumer is closed afterwards.
     pub fn leave(&self, wait: Duration) {
         let deadline = Instant::now() + wait;
         self.client.unsubscribe();
@@ -762,6 +763,19 @@ impl Consumer {
         }
         if let Some(queue) = self.queue.get() {
             queue.lock().expect("no panic under the lock").take();
+        }
+    }
+
+    /// Closes the client. While no broker answers, librdkafka may never finish that: after `wait` the
+    /// client is left to the end of the process.
+    pub fn close(self, wait: Duration) {
+        let (open, ended) = std::sync::mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            drop(self);
+            drop(open);
+        });
+        if let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(wait) {
+            tracing::warn!("the Kafka client did not close in time: it ends with the process");
         }
     }
 

@@ -70,7 +70,7 @@ const FETCH_WAIT: Duration = Duration::from_millis(50);
 const BUSY_WAIT: Duration = Duration::from_millis(2);
 /// With `until_end`, how often the chains of partitions that others consume are read.
 const OTHERS_POLL: Duration = Duration::from_secs(1);
-/// How long leaving the group may take.
+/// How long leaving the group may take, and closing the client.
 const LEAVE_MAX: Duration = Duration::from_secs(10);
 /// Commits lost in a row after which a partition is stopped.
 const LOST_MAX: u32 = 5;
@@ -294,8 +294,8 @@ impl Pipeline {
         }
         merging.stop();
         breaker.abort();
-        // The client must outlive every message, so it is dropped last.
-        drop(consumer);
+        // The client must outlive every message, so it is closed last.
+        consumer.close(LEAVE_MAX);
         ended.map(|()| summary)
     }
 
