@@ -98,9 +98,12 @@ fn strike() {
             let file = std::env::var("PARTNER_FEEDS_CRASH_HOLD")
                 .expect("PARTNER_FEEDS_CRASH_HOLD names a file");
             eprintln!("held");
-            while std::fs::exists(&file).expect("the path can be checked") {
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
+            // Another thread takes over the runtime's other tasks, and its timers and sockets.
+            tokio::task::block_in_place(|| {
+                while std::fs::exists(&file).expect("the path can be checked") {
+                    std::thread::sleep(std::time::Duration::from_millis(10));
+                }
+            });
         }
         Ok(other) => panic!("PARTNER_FEEDS_CRASH_WITH is not kill, stop or hold: {other}"),
     }

@@ -122,7 +122,7 @@ fn without_a_partition(consumer: impl Fn(&Feeds) -> Program) {
 
 #[test]
 fn a_run_until_the_end_without_a_partition_ends() {
-    without_a_partition(Feeds::ingest);
+    without_a_partition(|feeds| feeds.ingest().set("kafka.session_timeout", "45s"));
 }
 
 #[test]
