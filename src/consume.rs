@@ -43,7 +43,7 @@ pub const LEADERLESS_MAX: Duration = Duration::from_mins(1);
 const REPEAT_AFTER: Duration = Duration::from_mins(1);
 /// The call that reads watermarks, in errors.
 const ASK_WATERMARKS: &str = "read a partition's first and last offset";
-/// How long a broker that assigns partitions may take to tell a new member its own: three of the
+/// How long a broker that assigns partitions may take to give a new member its own: three of the
 /// heartbeats (5 s by default) whose answers have them.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// The pause before a call is tried again.
@@ -97,9 +97,8 @@ fn does_broker_assign(client: &ClientConfig) -> bool {
     client.get("group.protocol") == Some("consumer")
 }
 
-/// How long a member waits at most to be told its partitions. Members of a group that assigns
-/// itself are always told, even if they get none; a broker that assigns tells a member without a
-/// partition nothing.
+/// How long a member waits at most to learn its partitions. Where the members assign, each learns
+/// them, even if it gets none. A broker that assigns sends nothing to a member without a partition.
 pub fn decision_max(client: &ClientConfig) -> Duration {
     if does_broker_assign(client) {
         SILENCE_MAX
@@ -766,8 +765,8 @@ impl Consumer {
         }
     }
 
-    /// Closes the client. While no broker answers, librdkafka may never finish that: after `wait` the
-    /// client is left to the end of the process.
+    /// Closes the client. While no broker answers, librdkafka may never finish that: after `wait`
+    /// the client is left to the end of the process.
     pub fn close(self, wait: Duration) {
         let (open, ended) = std::sync::mpsc::channel::<()>();
         std::thread::spawn(move || {

@@ -94,8 +94,7 @@ struct AssignmentState {
     stopped: BTreeMap<TopicPartition, Stop>,
     /// With `until_end`: the offset at which a partition's batch is flushed at once.
     targets: BTreeMap<TopicPartition, i64>,
-    /// With `until_end`: since when the group decides which partitions this consumer has; `None`
-    /// once it has.
+    /// Since when the group decides which partitions this consumer has; `None` once it has.
     undecided_since: Option<Instant>,
     /// How long it decides at most; see [`decision_max`](crate::consume::decision_max).
     decision_max: Duration,

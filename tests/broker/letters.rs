@@ -21,6 +21,28 @@ fn feeds() -> Feeds {
     .start()
 }
 
+fn feeds_of_one_partition() -> Feeds {
+    Asked {
+        partitions: 1,
+        letters: Some(&[]),
+        ..Asked::default()
+    }
+    .start()
+}
+
+/// A run until the end sends the dead letters that an earlier process did not: all are there then.
+#[track_caller]
+fn assert_missing_are_sent(feeds: &Feeds) -> Vec<Letter> {
+    feeds
+        .ingest()
+        .until_end()
+        .run()
+        .succeeds()
+        .saying("dead letters past the group's offset sent again");
+    feeds.assert_group_is_at_the_end();
+    feeds.assert_letters()
+}
+
 #[test]
 fn each_reject_is_a_dead_letter_with_the_complete_record_unless_it_is_personal() {
     let topic_settings = &[("max.message.bytes", "25000000"), ("retention.ms", "-1")];
@@ -171,14 +193,7 @@ fn while_dead_letters_are_not_accepted_the_group_offset_waits_and_then_none_is_m
     ));
 
     feeds.broker.create_topic(&feeds.letters(), 3, &[]);
-    feeds
-        .ingest()
-        .until_end()
-        .run()
-        .succeeds()
-        .saying("dead letters past the group's offset sent again");
-    feeds.assert_group_is_at_the_end();
-    assert_eq!(feeds.assert_letters().len(), 9);
+    assert_eq!(assert_missing_are_sent(&feeds).len(), 9);
 }
 
 #[test]
@@ -192,47 +207,23 @@ fn dead_letters_owed_by_a_killed_process_are_found_after_a_merge() {
         .killed();
     assert!(feeds.assert_letters().is_empty());
     feeds.program(&["merge"]).run().succeeds();
-    feeds
-        .ingest()
-        .until_end()
-        .run()
-        .succeeds()
-        .saying("dead letters past the group's offset sent again");
+    assert_missing_are_sent(&feeds);
     feeds.assert_all_each_once();
-    feeds.assert_group_is_at_the_end();
-    feeds.assert_letters();
 }
 
 #[test]
 fn dead_letters_owed_by_a_member_that_no_longer_answers_are_sent_before_the_end() {
-    let feeds = Asked {
-        partitions: 1,
-        letters: Some(&[]),
-        ..Asked::default()
-    }
-    .start();
+    let feeds = feeds_of_one_partition();
     feeds.send(records(0..90));
     let asleep = feeds.ingest().asleep_at("journal.committed", 1).start();
     asleep.until_asleep();
     // Until its session ends nobody has the partition, whose chain is complete.
-    feeds
-        .ingest()
-        .until_end()
-        .run()
-        .succeeds()
-        .saying("dead letters past the group's offset sent again");
-    feeds.assert_group_is_at_the_end();
-    assert_eq!(feeds.assert_letters().len(), 9);
+    assert_eq!(assert_missing_are_sent(&feeds).len(), 9);
 }
 
 #[test]
 fn dead_letters_of_a_damaged_file_are_given_up_and_the_partition_continues() {
-    let feeds = Asked {
-        partitions: 1,
-        letters: Some(&[]),
-        ..Asked::default()
-    }
-    .start();
+    let feeds = feeds_of_one_partition();
     feeds.send(records(0..90));
     feeds
         .ingest()

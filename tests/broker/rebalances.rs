@@ -52,12 +52,7 @@ fn consumers_come_go_and_die_with_eager_rebalances() {
 
 #[test]
 fn consumers_come_go_and_die_where_the_broker_assigns() {
-    storm(|feeds| {
-        feeds
-            .ingest()
-            .set("kafka.properties.group.protocol", "consumer")
-            .set("kafka.session_timeout", "")
-    });
+    storm(where_the_broker_assigns);
 }
 
 fn where_the_broker_assigns(feeds: &Feeds) -> Program {
