@@ -432,7 +432,7 @@ pub const fn are_all_of(role: ColumnRole, names: &[&str]) -> bool {
 }
 
 /// Whether two texts are the same, while compiling.
-const fn is_same(a: &str, b: &str) -> bool {
+pub(crate) const fn is_same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let mut index = 0;
     while index < a.len() && index < b.len() && a[index] == b[index] {

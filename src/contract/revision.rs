@@ -8,10 +8,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use hashbrown::HashMap;
-use twox_hash::XxHash3_128;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::Record;
-use super::columns::with_columns;
+use super::columns::{is_same, with_columns};
 use super::flags::Flags;
 use super::moment::Moment;
 use super::text::Strs;
@@ -23,9 +23,7 @@ pub type RevisionId = u128;
 /// The identity of a record's revision.
 pub fn revision_id(record: &Record<'_>) -> RevisionId {
     // A zero byte is in no source and no subject.
-    XxHash3_128::oneshot(
-        format!("{}\0{}\0{}", record.source, record.subject, record.revision).as_bytes(),
-    )
+    xxh3_128(format!("{}\0{}\0{}", record.source, record.subject, record.revision).as_bytes())
 }
 
 /// Columns that are no part of a revision's content.
@@ -40,8 +38,15 @@ const NO_CONTENT: [&str; 7] = [
 ];
 
 /// Whether a column is a part of a revision's content.
-pub fn is_content(column: &str) -> bool {
-    !NO_CONTENT.contains(&column)
+pub const fn is_content(column: &str) -> bool {
+    let mut i = 0;
+    while i < NO_CONTENT.len() {
+        if is_same(NO_CONTENT[i], column) {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 macro_rules! content {
@@ -49,7 +54,7 @@ macro_rules! content {
         /// A hash of a revision's content.
         pub fn content_hash(record: &Record<'_>) -> u64 {
             let mut hasher = DefaultHasher::new();
-            $(if is_content(stringify!($name)) {
+            $(if const { is_content(stringify!($name)) } {
                 record.$name.hash_content(&mut hasher);
             })+
             hasher.finish()

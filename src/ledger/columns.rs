@@ -98,6 +98,7 @@ impl<'b> TextColumn<'b> {
     }
 
     /// The text of a row, if it has one.
+    #[inline]
     pub(crate) fn get(&self, row: usize) -> Option<&'b str> {
         match *self {
             Self::Absent => None,

@@ -74,10 +74,11 @@ fn records_by_area(
 ) -> BTreeMap<u32, BTreeMap<Month, i64>> {
     let mut by_area: BTreeMap<u32, BTreeMap<Month, i64>> = BTreeMap::new();
     for facts in current.facts_of(kind).chunk_by(|a, b| a.area == b.area) {
-        let mut by_month: BTreeMap<Month, i64> = BTreeMap::new();
-        for fact in facts.iter().filter(|fact| sent.contains_key(&fact.month)) {
-            *by_month.entry(fact.month).or_default() += 1;
-        }
+        let by_month: Vec<(Month, i64)> = facts
+            .chunk_by(|a, b| a.month == b.month)
+            .map(|facts| (facts[0].month, facts.len() as i64))
+            .filter(|(month, _)| sent.contains_key(month))
+            .collect();
         for target in areas.targets(kind, facts[0].area) {
             let key = &areas.sorted[*target as usize];
             if key.is_pseudo() || key.is_sparse() {

@@ -36,6 +36,7 @@ impl Calendar {
     const MICROS_PER_HOUR: i64 = 3600 * Micros::PER_SECOND;
 
     /// The local month, weekday and hour of an instant.
+    #[inline]
     pub(crate) fn at(&mut self, at: Micros) -> Wall {
         let hour = at.0.div_euclid(Self::MICROS_PER_HOUR);
         if let Some((last, wall)) = self.last

@@ -7,30 +7,31 @@
 mod chunk;
 mod columns;
 mod counts;
+mod numbering;
 mod packed;
 mod tokens;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray};
 use hashbrown::HashMap;
+use rayon::slice::ParallelSliceMut;
 
 use crate::aggregate::state::bounded_count::BoundedCount;
 use crate::aggregate::state::calendar::Calendar;
 use crate::aggregate::state::files::{Files, Part};
-use crate::aggregate::state::intern::{ABSENT, Numbered, Texts, Tuples};
+use crate::aggregate::state::intern::{Numbered, Texts, Tuples};
 use crate::aggregate::state::latest::{Latest, RecordId, identities};
 use crate::aggregate::state::releases::RecordRelease;
 use crate::aggregate::state::sent_area::SentArea;
 use crate::aggregate::state::source_set::SourceSet;
 use crate::aggregate::{AggregateError, AggregateSettings};
 use crate::contract::Record;
-use crate::contract::columns::{AreaColumn, COLUMNS, ColumnId, Group};
+use crate::contract::columns::{COLUMNS, ColumnId, Group};
 use crate::contract::flags::Flags;
 use crate::contract::record::partner_of;
-use crate::contract::revision::{RevisionContents, RevisionId, revision_id};
+use crate::contract::revision::RevisionId;
 use crate::event::{Feed, Kind, Micros, Month, days_since_1970};
 use crate::ledger::erasures::KeptMonths;
 use crate::normalise::{RECEIVED, Rows};
@@ -39,9 +40,9 @@ use crate::reference::source_code::outcome_code;
 use crate::reference::{Carried, CodeLists, DateBasis, SourceCode, UnknownCodes};
 pub(crate) use chunk::Chunk;
 use chunk::ChunkRows;
-use columns::ColumnBatch;
 pub(crate) use columns::precision_of;
 use counts::{Counted, count};
+use numbering::{NumberedArea, NumberedRows, Numbering};
 pub(crate) use tokens::Repeats;
 use tokens::{ChunkRow, TokenColumns, Tokens};
 
@@ -259,7 +260,7 @@ pub(crate) struct Current {
     pub(crate) profiles: Tuples,
     /// For each profile its class under each wanted plan.
     class_of: Vec<u32>,
-    /// By partner, kind and area.
+    /// By partner, kind, area and month.
     pub(crate) facts: Vec<Fact>,
     pub(crate) counts: Vec<Count>,
     pub(crate) quality: HashMap<(u32, Month), Quality>,
@@ -284,14 +285,20 @@ impl Current {
             Builder::new(settings, own, other)
         });
         let names = columns::read();
-        files.for_each(&names, |part| {
-            for builder in &mut builders {
-                builder.add(part)?;
+        let mut numberings = latest.map(|latest| Numbering::new(settings, latest));
+        let number = |part: &Part| {
+            let numbered = numberings.iter_mut().map(|numbering| numbering.read(part));
+            numbered.collect::<Result<Vec<NumberedRows>, AggregateError>>()
+        };
+        files.for_each_prepared(&names, number, |part, numbered| {
+            for (builder, numbered) in builders.iter_mut().zip(&numbered) {
+                builder.add(part, numbered)?;
             }
             progress(part.batch.num_rows() as u64);
             Ok(())
         })?;
-        Ok(builders.map(Builder::finish))
+        let mut numberings = numberings.into_iter();
+        Ok(builders.map(|builder| builder.finish(numberings.next().expect("one per builder"))))
     }
 
     /// The value of a combination in a column of its group, as a number.
@@ -352,8 +359,7 @@ impl Current {
 
 /// The columns of a part that [`Builder::add`] reads.
 struct PartColumns<'b> {
-    /// The latest rows only.
-    batch: ColumnBatch<'b>,
+    numbered: &'b NumberedRows,
     records: Rows<'b>,
     /// The records as far as rules can ask for them.
     for_rules: Rows<'b>,
@@ -364,21 +370,19 @@ struct PartColumns<'b> {
 
 impl<'b> PartColumns<'b> {
     fn read(
-        part: &'b RecordBatch,
+        part: &'b Part,
         for_rules: &'b RecordBatch,
-        rows: &'b [u32],
-        texts: &mut Texts,
+        numbered: &'b NumberedRows,
     ) -> Result<Self, AggregateError> {
-        let received = part
-            .column_by_name(RECEIVED)
-            .and_then(|column| column.as_primitive_opt());
         Ok(Self {
-            batch: ColumnBatch::read(part, rows, texts)?,
-            records: Rows::new(part),
+            numbered,
+            records: Rows::new(&part.batch),
             for_rules: Rows::new(for_rules),
-            cancelled: part.column_by_name(COLUMNS.cancellation_reason.name()),
-            received: received.ok_or(AggregateError::Column(RECEIVED))?,
-            tokens: TokenColumns::new(part),
+            cancelled: part
+                .batch
+                .column_by_name(COLUMNS.cancellation_reason.name()),
+            received: part.primitives(RECEIVED)?,
+            tokens: TokenColumns::new(&part.batch),
         })
     }
 }
@@ -389,8 +393,8 @@ struct RowIntake {
     /// The day its record was first received, in days since 1970.
     first_day: i32,
     is_revised: bool,
-    /// Whether another row has its revision.
-    is_repeated: bool,
+    /// Its revision, if another row has it too.
+    repeated: Option<RevisionId>,
     is_cancelled: bool,
     /// Whether it is the state of its record at the other time, too; none = there is no other time.
     is_latest_at_other_time: Option<bool>,
@@ -398,15 +402,15 @@ struct RowIntake {
 
 /// The date that puts a row into a month, and whether it replaces a missing `recorded_at`.
 #[inline]
-fn counting_date(batch: &ColumnBatch<'_>, i: usize, kind: Kind, basis: DateBasis) -> (i64, bool) {
-    let recorded = batch.time(COLUMNS.recorded_at, i);
+fn counting_date(rows: &NumberedRows, i: usize, kind: Kind, basis: DateBasis) -> (i64, bool) {
+    let recorded = rows.time(COLUMNS.recorded_at, i);
     let dated = match (kind, basis) {
-        (Kind::Count, _) => batch.time(COLUMNS.period_from, i),
-        (_, DateBasis::Recorded) => recorded.or(batch.time(COLUMNS.occurred_from, i)),
-        (_, DateBasis::Occurred) => batch.time(COLUMNS.occurred_from, i),
+        (Kind::Count, _) => rows.time(COLUMNS.period_from, i),
+        (_, DateBasis::Recorded) => recorded.or(rows.time(COLUMNS.occurred_from, i)),
+        (_, DateBasis::Occurred) => rows.time(COLUMNS.occurred_from, i),
     };
     let falls_back = kind != Kind::Count && basis == DateBasis::Recorded && recorded.is_none();
-    (dated.unwrap_or(batch.sent(i)), falls_back)
+    (dated.unwrap_or(rows.sent(i)), falls_back)
 }
 
 struct Builder<'s> {
@@ -422,20 +426,16 @@ struct Builder<'s> {
     categories: Numbered<Category>,
     labels: Numbered<Label>,
     classes: Numbered<Class>,
-    areas: Tuples,
-    /// For each combination of area columns: the index in `areas` and in `places`.
-    area_of: Vec<(u32, u32)>,
-    /// Role, zone and LSOA, as far as rules may ask for them.
-    places: Tuples,
+    /// The area of each combination of area columns.
+    area_of: Vec<NumberedArea>,
     /// For each profile: under each plan its label.
     labelled: Vec<u32>,
     due: HashMap<(u32, Month), i32>,
     tokens: Tokens,
     /// Records with an unknown code or outcome, by their combinations of codes and of details.
     unknown: BTreeMap<[u32; 2], u64>,
-    /// The contents of revisions that were sent more than once.
-    contents: RevisionContents,
-    /// Records whose latest revision was: its identity, and the month in which it counts.
+    /// Records whose latest revision was sent more than once: its identity, and the month in which
+    /// it counts.
     repeated: Vec<(RevisionId, (u32, Month))>,
     current: Current,
 }
@@ -449,7 +449,6 @@ impl<'s> Builder<'s> {
         latest: &'s Latest,
         other: Option<&'s Latest>,
     ) -> Self {
-        let groups = Group::COMBINED.map(|group| Tuples::new(columns::width(group)));
         Self {
             settings,
             latest,
@@ -461,18 +460,15 @@ impl<'s> Builder<'s> {
             categories: Numbered::default(),
             labels: Numbered::default(),
             classes: Numbered::default(),
-            areas: Tuples::new(5),
             area_of: Vec::new(),
-            places: Tuples::new(3),
             labelled: Vec::new(),
             due: HashMap::new(),
             tokens: Tokens::default(),
             unknown: BTreeMap::new(),
-            contents: RevisionContents::default(),
             repeated: Vec::new(),
             current: Current {
                 texts: Texts::default(),
-                groups,
+                groups: Group::COMBINED.map(|group| Tuples::new(columns::width(group))),
                 what: Vec::new(),
                 partner_kinds: Vec::new(),
                 sources: Vec::new(),
@@ -497,45 +493,36 @@ impl<'s> Builder<'s> {
         }
     }
 
-    /// Adds the latest rows of a part, and the contents of all rows whose revision was sent more than
-    /// once.
-    fn add(&mut self, part: &Part) -> Result<(), AggregateError> {
+    /// Adds the latest rows of a part.
+    fn add(&mut self, part: &Part, numbered: &NumberedRows) -> Result<(), AggregateError> {
         let latest = self.latest;
-        let records = Rows::new(&part.batch);
-        for row in 0..part.batch.num_rows() {
-            if latest.is_repeated(part.file, part.first_row + row) {
-                self.contents.add(&records.record(row));
-            }
-        }
-        let rows: Vec<u32> = (0..part.batch.num_rows() as u32)
-            .filter(|r| latest.contains(part.file, part.first_row + *r as usize))
-            .collect();
-        if rows.is_empty() {
+        if numbered.rows.is_empty() {
             return Ok(());
         }
         let for_rules = columns::of_rules(&part.batch);
-        let texts = &mut self.current.texts;
-        let columns = PartColumns::read(&part.batch, &for_rules, &rows, texts)?;
-        let numbers = Group::COMBINED.map(|group| self.combinations(&columns, group, &rows));
+        let columns = PartColumns::read(part, &for_rules, numbered)?;
+        self.add_combinations(&columns);
         let mut chunks: [ChunkRows; 3] = Default::default();
-        for (i, &row) in rows.iter().enumerate() {
+        let mut repeated = numbered.repeated.iter().peekable();
+        for (i, &row) in numbered.rows.iter().enumerate() {
             let (row, in_file) = (row as usize, part.first_row + row as usize);
-            let numbers = numbers.each_ref().map(|numbers| numbers[i]);
             let intake = RowIntake {
                 received: columns.received.value(row),
                 first_day: latest.first_day(part.file, in_file),
                 is_revised: latest.is_revised(part.file, in_file),
-                is_repeated: latest.is_repeated(part.file, in_file),
+                repeated: repeated
+                    .next_if(|(r, _)| *r as usize == row)
+                    .map(|(_, id)| *id),
                 is_cancelled: columns
                     .cancelled
                     .is_some_and(|reasons| reasons.is_valid(row)),
                 is_latest_at_other_time: self.other.map(|other| other.contains(part.file, in_file)),
             };
-            self.add_row(&columns, i, row, numbers, &intake, &mut chunks);
+            self.add_row(&columns, i, row, &intake, &mut chunks);
         }
         for (chunks, rows) in self.current.feeds.iter_mut().zip(chunks) {
             if !rows.is_empty() {
-                chunks.push(rows.finish(&columns.batch));
+                chunks.push(rows.finish(numbered));
             }
         }
         let changed = std::mem::take(&mut self.changed);
@@ -556,13 +543,13 @@ impl<'s> Builder<'s> {
         columns: &PartColumns<'r>,
         i: usize,
         row: usize,
-        numbers: [u32; 4],
         intake: &RowIntake,
         chunks: &mut [ChunkRows; 3],
     ) where
         's: 'r,
     {
-        let batch = &columns.batch;
+        let rows = columns.numbered;
+        let numbers = rows.combination(i);
         let What {
             partner_kind,
             source,
@@ -573,31 +560,19 @@ impl<'s> Builder<'s> {
             ..
         } = self.current.what[numbers[0] as usize];
         let unknown_code = self.current.what[numbers[0] as usize].has_unknown_code();
-        let is_replaced = release_files.is_some_and(|files| {
-            self.latest.releases.replaced(RecordRelease {
-                files,
-                month: self
-                    .calendar
-                    .at(Micros(
-                        batch.time(COLUMNS.occurred_from, i).unwrap_or_default(),
-                    ))
-                    .month,
-                revision: batch.revision(i),
-            })
+        let is_replaced = release_files.is_some_and(|files| self.is_replaced(rows, i, files));
+        let is_changed = intake.is_latest_at_other_time.is_some_and(|is_latest| {
+            !is_latest
+                || (release_files.is_some()
+                    && self.is_replaced_at_other_time(columns, row) != is_replaced)
         });
-        let is_changed = intake.is_latest_at_other_time == Some(false)
-            || (release_files.is_some()
-                && self
-                    .is_replaced_at_other_time(&columns.records.record(row))
-                    .is_some_and(|at_other_time| at_other_time != is_replaced));
-        let (dated, falls_back) = counting_date(batch, i, kind, basis);
+        let (dated, falls_back) = counting_date(rows, i, kind, basis);
         let month = self.calendar.at(Micros(dated)).month;
-        let due = self.due_day(batch, i, partner_kind, kind, month);
+        let due = self.due_day(rows, i, partner_kind, kind, month);
         let quality = self.current.quality.entry((partner_kind, month));
         let quality = quality.or_default();
         quality.last_received = quality.last_received.max(Some(intake.received));
-        if intake.is_repeated {
-            let id = revision_id(&columns.records.record(row));
+        if let Some(id) = intake.repeated {
             self.repeated.push((id, (partner_kind, month)));
         }
         if intake.is_cancelled || is_replaced {
@@ -607,7 +582,11 @@ impl<'s> Builder<'s> {
             }
             return;
         }
-        let (area, place) = self.area_of[numbers[Group::Area as usize] as usize];
+        let NumberedArea {
+            area,
+            place,
+            is_located,
+        } = self.area_of[numbers[Group::Area as usize] as usize];
         let details = numbers[Group::Details as usize];
         let unknown_code = unknown_code || self.current.unknown_outcome[details as usize];
         if unknown_code {
@@ -618,11 +597,11 @@ impl<'s> Builder<'s> {
         quality.revised += i64::from(intake.is_revised);
         quality.date_fallback += i64::from(falls_back);
         quality.unknown_code += i64::from(unknown_code);
-        quality.no_location += i64::from(self.areas.row(area)[0] == ABSENT);
+        quality.no_location += i64::from(!is_located);
         quality.late += i64::from(intake.first_day > due);
 
-        let week = self.week(batch, i);
-        let asked = self.asked(batch, i, week);
+        let week = rows.weeks[i];
+        let asked = self.asked(rows, i, week);
         let profile = [numbers[0], numbers[1], place, asked];
         let profile = self.profile(profile, &columns.for_rules, row);
         let label = self.label(profile, month, &columns.for_rules, row);
@@ -653,63 +632,64 @@ impl<'s> Builder<'s> {
                 details,
                 week,
                 repeats: Repeats::default(),
-                is_under_2017_act: batch.time(COLUMNS.occurred_from, i) >= Some(ACT_COMMENCED),
+                is_under_2017_act: rows.time(COLUMNS.occurred_from, i) >= Some(ACT_COMMENCED),
             };
             self.current.facts.push(fact);
             if is_changed {
                 self.changed.push((row, Some(fact)));
             }
         }
-        chunk.push(batch, i, numbers, month, label);
+        chunk.push(rows, i, numbers, month, label);
     }
 
-    /// Whether a later release replaced a record at the other time; none = there is no other time.
-    fn is_replaced_at_other_time(&self, record: &Record<'_>) -> Option<bool> {
+    /// Whether a later release of these files replaced a row.
+    fn is_replaced(&mut self, rows: &NumberedRows, i: usize, files: usize) -> bool {
+        let began = rows.time(COLUMNS.occurred_from, i).unwrap_or_default();
+        self.latest.releases.replaced(RecordRelease {
+            files,
+            month: self.calendar.at(Micros(began)).month,
+            revision: rows.revision(i),
+        })
+    }
+
+    /// The same at the other time, if there is one.
+    fn is_replaced_at_other_time(&self, columns: &PartColumns<'_>, row: usize) -> bool {
         let partners = &self.settings.reference.partners;
-        let other = self.other?;
-        Some(other.releases.replaced_record(partners, record))
+        self.other.is_some_and(|other| {
+            let record = columns.records.record(row);
+            other.releases.replaced_record(partners, &record)
+        })
     }
 
     /// The day a row was due, in days since 1970: a total after the last month of its period.
     #[inline]
     fn due_day(
         &mut self,
-        batch: &ColumnBatch<'_>,
+        rows: &NumberedRows,
         i: usize,
         partner_kind: u32,
         kind: Kind,
         month: Month,
     ) -> i32 {
-        let period_end = batch.time(COLUMNS.period_to, i);
+        let period_end = rows.time(COLUMNS.period_to, i);
         let period_end = period_end.filter(|_| kind == Kind::Count);
         let last = period_end.map_or(month, |at| self.calendar.at(Micros(at)).month);
         self.due(partner_kind, last)
     }
 
-    /// The numbers of all rows' combinations in a group; what is new is looked at once.
-    fn combinations<'r>(
-        &mut self,
-        columns: &PartColumns<'r>,
-        group: Group,
-        rows: &[u32],
-    ) -> Vec<u32>
+    /// Looks at the combinations that no part before has.
+    fn add_combinations<'r>(&mut self, columns: &PartColumns<'r>)
     where
         's: 'r,
     {
-        columns.batch.combinations(group, |combination, i| {
-            let (number, new) = self.current.groups[group as usize].number(combination);
-            if new {
-                let record = columns.records.record(rows[i] as usize);
-                match group {
-                    Group::What => self.add_what(&record),
-                    Group::Marks => self.current.flags.push(record.flags),
-                    Group::Area => self.add_area(combination),
-                    Group::Details => self.add_details(&record),
-                    _ => {}
-                }
-            }
-            number
-        })
+        let numbered = columns.numbered;
+        let record = |i: &u32| columns.records.record(numbered.rows[*i as usize] as usize);
+        let new = |group: Group| numbered.new[group as usize].iter().map(record);
+        new(Group::What).for_each(|record| self.add_what(&record));
+        new(Group::Details).for_each(|record| self.add_details(&record));
+        let marks = new(Group::Marks).map(|record| record.flags);
+        self.current.flags.extend(marks);
+        self.area_of.extend(&numbered.new_areas);
     }
 
     fn add_what<'r>(&mut self, record: &Record<'r>)
@@ -812,30 +792,6 @@ impl<'s> Builder<'s> {
         SourceSet::one(index)
     }
 
-    fn add_area(&mut self, row: &[u32]) {
-        let [code, level, role, vintage, zone] = [
-            COLUMNS.area_code,
-            COLUMNS.area_level,
-            COLUMNS.area_role,
-            COLUMNS.area_vintage,
-            COLUMNS.area_zone,
-        ]
-        .map(|column: AreaColumn| row[column.index()]);
-        // The vintage is a number, not that of a text.
-        let vintage = vintage.checked_sub(1).map(|year| year.to_string());
-        let vintage = self.current.texts.number_of(vintage.as_deref());
-        let (area, _) = self.areas.number(&[code, level, vintage, role, zone]);
-        // A place consists of LSOAs: no rule needs the code of any other area.
-        let is_lsoa = self
-            .current
-            .texts
-            .text(code)
-            .is_some_and(|code| self.settings.lsoas.contains(code));
-        let lsoa = if is_lsoa { code } else { ABSENT };
-        let (place, _) = self.places.number(&[role, zone, lsoa]);
-        self.area_of.push((area, place));
-    }
-
     /// When a month's records were due, in days since 1970.
     fn due(&mut self, partner_kind: u32, month: Month) -> i32 {
         let (partners, kinds) = (
@@ -848,24 +804,15 @@ impl<'s> Builder<'s> {
         })
     }
 
-    fn week(&mut self, batch: &ColumnBatch<'_>, i: usize) -> Week {
-        let Some((at, precision)) = batch.moment(COLUMNS.occurred_from, i, &self.current.texts)
-        else {
-            return Week::default();
-        };
-        let (weekday, hour) = self.calendar.weekday_and_hour(at, precision);
-        Week::of(weekday, hour)
-    }
-
     /// The time of a record as far as any rule asks for it, as a number: its weekday, and between
     /// which limits of the rules' hours it is.
-    fn asked(&self, batch: &ColumnBatch<'_>, i: usize, week: Week) -> u32 {
+    fn asked(&self, rows: &NumberedRows, i: usize, week: Week) -> u32 {
         let (settings, limits) = (self.settings, &self.settings.hour_limits);
         let weekday = week.weekday().filter(|_| settings.tests_weekday);
         let hour = week.hour().filter(|_| !limits.is_empty());
         let span = hour.map_or(0, |hour| {
             // Clocks in London differ from UTC by whole hours.
-            let at = batch.time(COLUMNS.occurred_from, i).unwrap_or_default();
+            let at = rows.time(COLUMNS.occurred_from, i).unwrap_or_default();
             let minute = at.div_euclid(60 * Micros::PER_SECOND).rem_euclid(60);
             let minute = i32::from(hour) * 60 + minute as i32;
             limits.partition_point(|limit| *limit <= minute) + 1
@@ -947,10 +894,12 @@ impl<'s> Builder<'s> {
         }
     }
 
-    fn finish(self) -> Current {
+    fn finish(self, numbering: Numbering<'_>) -> Current {
         let mut current = self.current;
+        current.texts = numbering.texts;
+        current.groups = numbering.groups;
         for (id, month) in &self.repeated {
-            if self.contents.is_contradicted(*id) {
+            if numbering.contents.is_contradicted(*id) {
                 current.quality.entry(*month).or_default().contradictions += 1;
             }
         }
@@ -958,8 +907,9 @@ impl<'s> Builder<'s> {
         current.categories = self.categories.into_values();
         current.labels = self.labels.into_values();
         current.classes = self.classes.into_values();
-        current.areas = (0..self.areas.len())
-            .map(|n| self.areas.row(n as u32).try_into().unwrap_or_default())
+        let areas = &numbering.areas;
+        current.areas = (0..areas.len())
+            .map(|n| areas.row(n as u32).try_into().unwrap_or_default())
             .collect();
         current.unknown_codes =
             unknown_codes(&current, &self.settings.reference.codes, &self.unknown);
@@ -967,7 +917,7 @@ impl<'s> Builder<'s> {
         current.marked = marked(&current);
         current
             .facts
-            .sort_unstable_by_key(|fact| (fact.partner_kind, fact.area));
+            .par_sort_unstable_by_key(|fact| (fact.partner_kind, fact.area, fact.month));
         current.says_places = says_places(&current);
         current
     }

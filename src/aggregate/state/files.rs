@@ -1,12 +1,13 @@
 //! The chain's files as batches of columns, in the order of the chain.
 //!
 //! Texts that repeat come as dictionaries, which the files' own reader cannot know: they are
-//! written with plain types. One thread reads and decodes while the caller works on the batch
-//! before.
+//! written with plain types. One thread reads, decodes and prepares while the caller works on the
+//! batch before.
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrowPrimitiveType, PrimitiveArray, RecordBatch, StringArray};
 use arrow_schema::{Field, Schema, SchemaRef};
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -71,6 +72,25 @@ pub(crate) struct Part {
     pub(crate) batch: RecordBatch,
 }
 
+impl Part {
+    /// A column of numbers or times that every file has.
+    pub(crate) fn primitives<T: ArrowPrimitiveType>(
+        &self,
+        name: &'static str,
+    ) -> Result<&PrimitiveArray<T>, AggregateError> {
+        let column = self.batch.column_by_name(name);
+        let primitives = column.and_then(|column| column.as_primitive_opt());
+        primitives.ok_or(AggregateError::Column(name))
+    }
+
+    /// A column of texts that every file has, not in a dictionary.
+    pub(crate) fn texts(&self, name: &'static str) -> Result<&StringArray, AggregateError> {
+        let column = self.batch.column_by_name(name);
+        let texts = column.and_then(|column| column.as_string_opt());
+        texts.ok_or(AggregateError::Column(name))
+    }
+}
+
 impl Files<'_> {
     /// Calls `f` with every part in order, with the named columns, except those without a value
     /// there.
@@ -79,19 +99,37 @@ impl Files<'_> {
         columns: &[&str],
         mut f: impl FnMut(&Part) -> Result<(), AggregateError>,
     ) -> Result<(), AggregateError> {
+        self.for_each_prepared(columns, |_| Ok(()), |part, ()| f(part))
+    }
+
+    /// The same, with what `prepare` makes of each part. The thread that decodes calls `prepare`,
+    /// also in order, so that two threads share the work.
+    pub(crate) fn for_each_prepared<T: Send>(
+        &self,
+        columns: &[&str],
+        mut prepare: impl FnMut(&Part) -> Result<T, AggregateError> + Send,
+        mut f: impl FnMut(&Part, T) -> Result<(), AggregateError>,
+    ) -> Result<(), AggregateError> {
         std::thread::scope(|scope| {
             let (sender, parts) = crossbeam_channel::bounded(AHEAD);
             scope.spawn(move || {
                 for file in 0..self.rows.len() {
-                    // The receiver is gone only when the caller has an error of its own.
-                    match self.read(file, columns, &mut |part| sender.send(Ok(part)).is_ok()) {
+                    let mut send = |part: Part| {
+                        let prepared = prepare(&part)?;
+                        // The receiver is gone only when the caller has an error of its own.
+                        Ok(sender.send(Ok((part, prepared))).is_ok())
+                    };
+                    match self.read(file, columns, &mut send) {
                         Ok(true) => {}
                         Ok(false) => return,
                         Err(error) => return drop(sender.send(Err(error))),
                     }
                 }
             });
-            parts.into_iter().try_for_each(|part| f(&part?))
+            parts.into_iter().try_for_each(|part| {
+                let (part, prepared) = part?;
+                f(&part, prepared)
+            })
         })
     }
 
@@ -100,7 +138,7 @@ impl Files<'_> {
         &self,
         file: usize,
         columns: &[&str],
-        take_part: &mut dyn FnMut(Part) -> bool,
+        take_part: &mut dyn FnMut(Part) -> Result<bool, AggregateError>,
     ) -> Result<bool, AggregateError> {
         if self.rows[file] == 0 {
             return Ok(true);
@@ -121,7 +159,7 @@ impl Files<'_> {
                     batch: batch.slice(0, left.min(batch.num_rows())),
                 };
                 first_row += part.batch.num_rows();
-                if !take_part(part) {
+                if !take_part(part)? {
                     return Ok(false);
                 }
                 if first_row as u64 == self.rows[file] {

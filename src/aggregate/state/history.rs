@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use tokio::runtime::Handle;
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::state::calendar::Calendar;
-use crate::aggregate::state::files::{Files, fetch};
+use crate::aggregate::state::files::{Files, Part, fetch};
 use crate::aggregate::state::latest::Latest;
 use crate::contract::Record;
 use crate::contract::moment::Moment;
@@ -87,7 +86,7 @@ fn revisions_in(
         let mut files = Files::of([chain], &open);
         let mut with_record = BTreeSet::new();
         files.for_each(&["source", "subject"], |part| {
-            if !rows_of(&part.batch, source, subject)?.is_empty() {
+            if !rows_of(part, source, subject)?.is_empty() {
                 with_record.insert(part.file);
             }
             Ok(())
@@ -100,7 +99,7 @@ fn revisions_in(
             .filter(|(file, _)| !with_record.contains(file))
             .for_each(|(_, rows)| *rows = 0);
         files.for_each(&normalise::column_names(), |part| {
-            for row in rows_of(&part.batch, source, subject)? {
+            for row in rows_of(part, source, subject)? {
                 let row = part.batch.slice(row, 1);
                 let at = Rows::new(&row).coordinates(0);
                 revisions.push(Revision {
@@ -125,12 +124,9 @@ fn revisions_in(
     Ok(revisions)
 }
 
-fn rows_of(batch: &RecordBatch, source: &str, subject: &str) -> Result<Vec<usize>, AggregateError> {
-    let subjects = batch
-        .column_by_name("subject")
-        .and_then(|c| c.as_string_opt::<i32>());
-    let subjects = subjects.ok_or(AggregateError::Column("subject"))?;
-    let records = Rows::new(batch);
+fn rows_of(part: &Part, source: &str, subject: &str) -> Result<Vec<usize>, AggregateError> {
+    let subjects = part.texts("subject")?;
+    let records = Rows::new(&part.batch);
     Ok((0..subjects.len())
         .filter(|row| subjects.value(*row) == subject && records.record(*row).source == source)
         .collect())

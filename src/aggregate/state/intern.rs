@@ -66,6 +66,7 @@ impl Tuples {
     }
 
     /// The number of a row, and whether it is new.
+    #[inline]
     pub(crate) fn number(&mut self, row: &[u32]) -> (u32, bool) {
         // Neighbours are often alike: a comparison is cheaper than a hash.
         if let Some(last) = self.last
@@ -91,6 +92,7 @@ impl Tuples {
     }
 
     /// The row of a number.
+    #[inline]
     pub(crate) fn row(&self, number: u32) -> &[u32] {
         &self.numbers[number as usize * self.width..][..self.width]
     }

@@ -13,7 +13,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray};
 use hashbrown::HashTable;
-use twox_hash::XxHash3_128;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::aggregate::AggregateError;
 use crate::aggregate::figures::intake::AcceptedRows;
@@ -24,6 +24,7 @@ use crate::contract::columns::COLUMNS;
 use crate::contract::record::partner_of;
 use crate::event::{Feed, Kind, Micros};
 use crate::ledger::columns::TextColumn;
+use crate::normalise::RECEIVED;
 use crate::reference::Partners;
 
 /// The columns that decide: which row is the state of its record, which release counts, and whose
@@ -40,7 +41,8 @@ const READ: [&str; 9] = [
     COLUMNS.cancellation_reason.name(),
 ];
 
-/// The best row of a record so far.
+/// A row; among the entries of records, the best row of a record so far.
+#[derive(Clone, Copy)]
 struct Entry {
     record: [u64; 2],
     time: i64,
@@ -113,9 +115,11 @@ impl Latest {
         mut progress: impl FnMut(u64),
     ) -> Result<[Self; N], AggregateError> {
         let mut records = as_at.map(|as_at| Records::new(&files.rows, as_at));
-        files.for_each(&READ, |part| {
+        let mut reader = EntryReader::default();
+        let read = |part: &Part| reader.read(part);
+        files.for_each_prepared(&READ, read, |part, entries| {
             for records in &mut records {
-                records.add(part, partners)?;
+                records.add(part, &entries, partners);
             }
             progress(part.batch.num_rows() as u64);
             Ok(())
@@ -184,8 +188,6 @@ struct Records {
     entries: Vec<Entry>,
     /// As [`Latest::repeated`].
     repeated: Vec<Bits>,
-    /// Where source and subject are joined for the hash.
-    scratch: Vec<u8>,
     calendar: Calendar,
     releases: Releases,
     /// As [`Latest::accepted`].
@@ -203,7 +205,6 @@ impl Records {
             index: HashTable::with_capacity(rows),
             entries: Vec::with_capacity(rows),
             repeated: files.iter().map(|rows| Bits::new(*rows)).collect(),
-            scratch: Vec::new(),
             calendar: Calendar::default(),
             releases: Releases::default(),
             accepted: BTreeMap::new(),
@@ -211,57 +212,28 @@ impl Records {
     }
 
     /// Adds the rows of a part that were received by the instant.
-    fn add(&mut self, part: &Part, partners: &Partners) -> Result<(), AggregateError> {
-        let batch = &part.batch;
-        let column = |name: &'static str| {
-            batch
-                .column_by_name(name)
-                .ok_or(AggregateError::Column(name))
-        };
-        let identity = IdentityColumns::new(batch)?;
-        let revisions = column("revision")?
-            .as_primitive_opt::<Int32Type>()
-            .ok_or(AggregateError::Column("revision"))?;
-        let times = column("time")?
-            .as_primitive_opt::<TimestampMicrosecondType>()
-            .ok_or(AggregateError::Column("time"))?;
-        let receipts = column("received")?
-            .as_primitive_opt::<TimestampMicrosecondType>()
-            .ok_or(AggregateError::Column("received"))?;
-        let mut published = ReleaseColumns::new(batch);
-        let feeds = TextColumn::new(batch, COLUMNS.feed.name());
+    fn add(&mut self, part: &Part, entries: &[Entry], partners: &Partners) {
+        let mut published = ReleaseColumns::new(&part.batch);
+        let feeds = TextColumn::new(&part.batch, COLUMNS.feed.name());
         let mut accepted = AcceptedBySource::default();
-        for row in 0..batch.num_rows() {
-            let received = receipts.value(row);
-            if received > self.as_at {
+        for (row, entry) in entries.iter().enumerate() {
+            if entry.received > self.as_at {
                 continue;
             }
             self.rows += 1;
-            self.newest_received = self.newest_received.max(Some(received));
-            accepted.add(identity.sources.get(row), feeds.get(row), received);
-            let files = published.files(&identity, row, partners, &mut self.releases);
+            self.newest_received = self.newest_received.max(Some(entry.received));
+            accepted.add(published.sources.get(row), feeds.get(row), entry.received);
+            let files = published.files(row, partners, &mut self.releases);
             if let Some((files, began)) = files.zip(published.began(row)) {
                 self.releases.add(RecordRelease {
                     files,
                     month: self.calendar.at(began).month,
-                    revision: revisions.value(row),
+                    revision: entry.revision,
                 });
             }
-            let record = identity.hash(&mut self.scratch, row);
-            let day = self.calendar.at(Micros(received)).day;
-            self.insert(Entry {
-                record,
-                time: times.value(row),
-                received,
-                revision: revisions.value(row),
-                file: part.file as u32,
-                row: (part.first_row + row) as u32,
-                first_day: day.clamp(0, u16::MAX.into()) as u16,
-                revised: false,
-            });
+            self.insert(*entry);
         }
         accepted.add_to(&mut self.accepted);
-        Ok(())
     }
 
     fn insert(&mut self, new: Entry) {
@@ -285,6 +257,39 @@ impl Records {
             .insert_unique(entries[place as usize].record[0], place, |i| {
                 entries[*i as usize].record[0]
             });
+    }
+}
+
+/// Reads the rows of parts as entries.
+#[derive(Default)]
+struct EntryReader {
+    /// Where source and subject are joined for the hash.
+    scratch: Vec<u8>,
+    calendar: Calendar,
+}
+
+impl EntryReader {
+    fn read(&mut self, part: &Part) -> Result<Vec<Entry>, AggregateError> {
+        let batch = &part.batch;
+        let identity = IdentityColumns::new(batch)?;
+        let revisions = part.primitives::<Int32Type>(COLUMNS.revision.name())?;
+        let times = part.primitives::<TimestampMicrosecondType>(COLUMNS.time.name())?;
+        let receipts = part.primitives::<TimestampMicrosecondType>(RECEIVED)?;
+        let entries = (0..batch.num_rows()).map(|row| {
+            let received = receipts.value(row);
+            let day = self.calendar.at(Micros(received)).day;
+            Entry {
+                record: identity.hash(&mut self.scratch, row),
+                time: times.value(row),
+                received,
+                revision: revisions.value(row),
+                file: part.file as u32,
+                row: (part.first_row + row) as u32,
+                first_day: day.clamp(0, u16::MAX.into()) as u16,
+                revised: false,
+            }
+        });
+        Ok(entries.collect())
     }
 }
 
@@ -360,12 +365,13 @@ fn hash(scratch: &mut Vec<u8>, source: &str, subject: &str) -> RecordId {
     scratch.extend_from_slice(source.as_bytes());
     scratch.push(0); // in no source
     scratch.extend_from_slice(subject.as_bytes());
-    let hash = XxHash3_128::oneshot(scratch);
+    let hash = xxh3_128(scratch);
     [(hash >> 64) as u64, hash as u64]
 }
 
 /// The columns that show which release has a row.
 struct ReleaseColumns<'b> {
+    sources: TextColumn<'b>,
     kinds: TextColumn<'b>,
     began: Option<&'b TimestampMicrosecondArray>,
     cancelled: Option<&'b ArrayRef>,
@@ -376,6 +382,7 @@ struct ReleaseColumns<'b> {
 impl<'b> ReleaseColumns<'b> {
     fn new(batch: &'b RecordBatch) -> Self {
         Self {
+            sources: TextColumn::new(batch, "source"),
             kinds: TextColumn::new(batch, COLUMNS.kind.name()),
             began: batch
                 .column_by_name(COLUMNS.occurred_from.name())
@@ -386,14 +393,8 @@ impl<'b> ReleaseColumns<'b> {
     }
 
     /// The files that a row was published in; none if its source does not publish releases.
-    fn files(
-        &mut self,
-        identity: &IdentityColumns<'b>,
-        row: usize,
-        partners: &Partners,
-        releases: &mut Releases,
-    ) -> Option<usize> {
-        let (source, kind) = (identity.sources.get(row)?, self.kinds.get(row)?);
+    fn files(&mut self, row: usize, partners: &Partners, releases: &mut Releases) -> Option<usize> {
+        let (source, kind) = (self.sources.get(row)?, self.kinds.get(row)?);
         let mut known = self.known.iter();
         if let Some((_, _, files)) = known.find(|(s, k, _)| *s == source && *k == kind) {
             return *files;

@@ -14,6 +14,7 @@ use arrow_array::{
     TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, Field, SchemaRef};
+use rayon::slice::ParallelSliceMut;
 
 use crate::aggregate::state::calendar::Calendar;
 use crate::aggregate::state::current::{
@@ -420,7 +421,7 @@ fn sorted(current: &Current, chunks: &[Chunk]) -> Vec<RowIndex> {
         for index in indices.iter_mut() {
             index.beginning = beginning(&index.subject(chunks).as_bytes()[same..]);
         }
-        indices.sort_unstable_by(|a, b| {
+        indices.par_sort_unstable_by(|a, b| {
             a.beginning
                 .cmp(&b.beginning)
                 .then_with(|| a.subject(chunks).cmp(b.subject(chunks)))

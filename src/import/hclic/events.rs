@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::Write;
 
-use twox_hash::XxHash3_128;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::summary::{HclicSummary, TableSummary};
 use super::table::{AuthorityRow, CellValue, HclicTable, TableName};
@@ -116,7 +116,7 @@ impl<'t> HclicTableWriter<'t> {
             "{}.{}{:02}.{}.{digest}",
             table.name, table.quarter.year, table.quarter.last, row.authority
         );
-        let hash = XxHash3_128::oneshot(subject.as_bytes());
+        let hash = xxh3_128(subject.as_bytes());
         if self.now.is_some_and(|now| now.subjects.contains(&hash)) {
             return Ok(());
         }

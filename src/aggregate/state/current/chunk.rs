@@ -1,6 +1,7 @@
 //! Rows of one feed that came together, column by column.
 
-use super::columns::{ColumnBatch, NO_TIME, TIMES};
+use super::columns::TIMES;
+use super::numbering::{NO_TIME, NumberedRows};
 use super::packed::Packed;
 use super::{Group, Month, Repeats};
 use crate::contract::columns::TimeColumn;
@@ -15,24 +16,24 @@ pub(crate) struct ChunkRows {
     numbers: [Vec<i64>; 4],
     months: Vec<Month>,
     labels: Vec<i64>,
-    /// Row indices in the batch.
+    /// Row indices in the part.
     indices: Vec<u32>,
 }
 
 impl ChunkRows {
-    /// Adds a row of a batch.
+    /// Adds a row of a part.
     pub(crate) fn push(
         &mut self,
-        batch: &ColumnBatch<'_>,
+        part: &NumberedRows,
         i: usize,
         numbers: [u32; 4],
         month: Month,
         label: u32,
     ) {
-        self.subjects.push_str(batch.subject(i));
+        self.subjects.push_str(part.subject(i));
         self.ends.push(self.subjects.len() as i64);
-        self.revisions.push(batch.revision(i).into());
-        self.sent.push(batch.sent(i));
+        self.revisions.push(part.revision(i).into());
+        self.sent.push(part.sent(i));
         for (column, number) in self.numbers.iter_mut().zip(numbers) {
             column.push(number.into());
         }
@@ -50,11 +51,11 @@ impl ChunkRows {
         self.ends.is_empty()
     }
 
-    /// The chunk, with the times of its rows in the batch that they are from.
-    pub(crate) fn finish(mut self, batch: &ColumnBatch<'_>) -> Chunk {
+    /// The chunk, with the times of its rows in the part that they are from.
+    pub(crate) fn finish(mut self, part: &NumberedRows) -> Chunk {
         self.subjects.shrink_to_fit();
         self.months.shrink_to_fit();
-        let times = batch.times().each_ref().map(|all| {
+        let times = part.times.each_ref().map(|all| {
             if all.is_empty() {
                 return None;
             }
@@ -98,37 +99,44 @@ impl Chunk {
         self.months.len()
     }
 
+    #[inline]
     pub(crate) fn subject(&self, row: usize) -> &str {
         let end_of = |row| self.ends.get(row) as usize;
         let start = row.checked_sub(1).map_or(0, end_of);
         &self.subjects[start..end_of(row)]
     }
 
+    #[inline]
     pub(crate) fn revision(&self, row: usize) -> i32 {
         self.revisions.get(row) as i32
     }
 
     /// When the row's revision was true, in microseconds since 1970.
+    #[inline]
     pub(crate) fn sent(&self, row: usize) -> i64 {
         self.sent.get(row)
     }
 
     /// The row's combination in a group.
+    #[inline]
     pub(crate) fn number(&self, group: Group, row: usize) -> u32 {
         self.numbers[group as usize].get(row) as u32
     }
 
     /// The row's priorities and themes: an index in [`Current::labels`](super::Current::labels).
+    #[inline]
     pub(crate) fn label(&self, row: usize) -> u32 {
         self.labels.get(row) as u32
     }
 
     /// A row's time, where there is one.
+    #[inline]
     pub(crate) fn time(&self, time: TimeColumn, row: usize) -> Option<i64> {
         self.time_at(time.index(), row)
     }
 
     /// The same, by the time's index among the times.
+    #[inline]
     pub(crate) fn time_at(&self, index: usize, row: usize) -> Option<i64> {
         let time = self.times[index].as_ref()?.get(row);
         (time != NO_TIME).then_some(time)

@@ -1,24 +1,15 @@
-//! The ledger's columns that are kept, by group, and a batch of them as numbers.
-//!
-//! In a combination a text is its number, an integer itself plus 1, a boolean 1 or 2; 0 is absent.
+//! The ledger's columns that are kept, by group.
 
 use std::sync::LazyLock;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, Int32Array, RecordBatch, StringArray};
-use arrow_schema::DataType;
+use arrow_array::RecordBatch;
 
-use crate::aggregate::AggregateError;
-use crate::aggregate::state::intern::{ABSENT, Texts, Tuples};
 use crate::contract::columns::{COLUMNS, DEFINITIONS, Definition, Group, TimeColumn, columns_in};
-use crate::contract::moment::Precision;
 use crate::contract::revision::is_content;
-use crate::event::Micros;
 use crate::normalise::{self, RECEIVED};
 
 /// The ledger's columns of each combination, each at its index.
-static COMBINED: LazyLock<[Vec<&'static str>; 4]> =
+pub(crate) static COMBINED: LazyLock<[Vec<&'static str>; 4]> =
     LazyLock::new(|| Group::COMBINED.map(columns_of_group));
 
 fn columns_of_group(group: Group) -> Vec<&'static str> {
@@ -34,7 +25,7 @@ fn columns_of_group(group: Group) -> Vec<&'static str> {
         .collect()
 }
 
-fn fields(group: Group) -> impl Iterator<Item = &'static Definition> {
+pub(crate) fn fields(group: Group) -> impl Iterator<Item = &'static Definition> {
     DEFINITIONS.iter().filter(move |field| field.group == group)
 }
 
@@ -98,212 +89,6 @@ fn content_apart() -> impl Iterator<Item = &'static str> {
     content
         .flat_map(normalise::columns_of)
         .map(|column| &**column.name())
-}
-
-/// The value of an absent time.
-pub(crate) const NO_TIME: i64 = i64::MIN;
-
-/// Some rows of a part, as numbers, column by column; a column without a value is empty.
-pub(crate) struct ColumnBatch<'b> {
-    numbers: [Vec<Vec<u32>>; 4],
-    times: [Vec<i64>; TIMES],
-    rows: &'b [u32],
-    subjects: &'b StringArray,
-    revisions: &'b Int32Array,
-    sent: &'b [i64],
-}
-
-impl<'b> ColumnBatch<'b> {
-    pub(crate) fn read(
-        batch: &'b RecordBatch,
-        rows: &'b [u32],
-        texts: &mut Texts,
-    ) -> Result<Self, AggregateError> {
-        let mut numbers: [Vec<Vec<u32>>; 4] = Default::default();
-        for (columns, numbers) in COMBINED.iter().zip(&mut numbers) {
-            for name in columns {
-                // A column that the file does not have yet is absent.
-                let read = batch.column_by_name(name).map(|c| {
-                    numbers_of(c.as_ref(), rows, texts).ok_or(AggregateError::Column(name))
-                });
-                numbers.push(read.transpose()?.unwrap_or_default());
-            }
-        }
-        let mut times: [Vec<i64>; TIMES] = Default::default();
-        for (time, times) in fields(Group::Times).zip(&mut times) {
-            if let Some(column) = batch.column_by_name(time.name) {
-                *times =
-                    times_of(column.as_ref(), rows).ok_or(AggregateError::Column(time.name))?;
-            }
-        }
-        let (subject, revision) = (COLUMNS.subject.name(), COLUMNS.revision.name());
-        let sent = COLUMNS.time.name();
-        Ok(Self {
-            numbers,
-            times,
-            rows,
-            subjects: required(batch, subject)?
-                .as_string_opt()
-                .ok_or(AggregateError::Column(subject))?,
-            revisions: required(batch, revision)?
-                .as_primitive_opt::<Int32Type>()
-                .ok_or(AggregateError::Column(revision))?,
-            sent: required(batch, sent)?
-                .as_primitive_opt::<TimestampMicrosecondType>()
-                .ok_or(AggregateError::Column(sent))?
-                .values(),
-        })
-    }
-
-    /// The number of each row's combination in a group. `number` is asked once for each that
-    /// differs, with the first row that has it.
-    pub(crate) fn combinations(
-        &self,
-        group: Group,
-        mut number: impl FnMut(&[u32], usize) -> u32,
-    ) -> Vec<u32> {
-        let columns = &self.numbers[group as usize];
-        let mut combination = Vec::with_capacity(columns.len());
-        let mut number_of_row = |i: usize| {
-            combination.clear();
-            let values = columns.iter().map(|c| c.get(i).copied());
-            combination.extend(values.map(|value| value.unwrap_or(ABSENT)));
-            number(&combination, i)
-        };
-        // Most columns have one value in all rows.
-        let differs = |column: &&Vec<u32>| column.iter().any(|value| *value != column[0]);
-        let differing: Vec<&Vec<u32>> = columns.iter().filter(differs).collect();
-        if differing.is_empty() {
-            return vec![number_of_row(0); self.rows.len()];
-        }
-        let (mut seen, mut numbers) = (Tuples::new(differing.len()), Vec::new());
-        let mut values = Vec::with_capacity(differing.len());
-        let each = (0..self.rows.len()).map(|i| {
-            values.clear();
-            values.extend(differing.iter().map(|column| column[i]));
-            let (index, new) = seen.number(&values);
-            if new {
-                numbers.push(number_of_row(i));
-            }
-            numbers[index as usize]
-        });
-        each.collect()
-    }
-
-    /// A row's time, where there is one.
-    pub(crate) fn time(&self, time: TimeColumn, i: usize) -> Option<i64> {
-        self.times[time.index()]
-            .get(i)
-            .copied()
-            .filter(|at| *at != NO_TIME)
-    }
-
-    /// A row's time with how exactly it is known.
-    pub(crate) fn moment(
-        &self,
-        time: TimeColumn,
-        i: usize,
-        texts: &Texts,
-    ) -> Option<(Micros, Precision)> {
-        let at = self.time(time, i)?;
-        let precision = self.numbers[Group::Details as usize][precision_of(time)].get(i)?;
-        Some((Micros(at), Precision::from_name(texts.text(*precision)?)?))
-    }
-
-    /// When the row's revision was true.
-    pub(crate) fn sent(&self, i: usize) -> i64 {
-        self.sent[self.rows[i] as usize]
-    }
-
-    pub(crate) fn subject(&self, i: usize) -> &'b str {
-        self.subjects.value(self.rows[i] as usize)
-    }
-
-    pub(crate) fn revision(&self, i: usize) -> i32 {
-        self.revisions.value(self.rows[i] as usize)
-    }
-
-    /// The columns of times, each empty where none of the rows has one.
-    pub(crate) fn times(&self) -> &[Vec<i64>; TIMES] {
-        &self.times
-    }
-}
-
-fn required<'b>(
-    batch: &'b RecordBatch,
-    name: &'static str,
-) -> Result<&'b ArrayRef, AggregateError> {
-    batch
-        .column_by_name(name)
-        .ok_or(AggregateError::Column(name))
-}
-
-/// A column's values as numbers; `None` if it is of a type that no row has.
-fn numbers_of(column: &dyn Array, rows: &[u32], texts: &mut Texts) -> Option<Vec<u32>> {
-    if column.null_count() == column.len() {
-        return Some(Vec::new());
-    }
-    match column.data_type() {
-        DataType::Dictionary(_, _) => {
-            let dictionary = column.as_any_dictionary_opt()?;
-            let keys = dictionary.keys().as_primitive_opt::<Int32Type>()?;
-            let values = dictionary.values().as_string_opt::<i32>()?;
-            let numbers: Vec<u32> = values.iter().map(|value| texts.number_of(value)).collect();
-            Some(values_or(ABSENT, column, rows, |row| {
-                numbers[keys.value(row) as usize]
-            }))
-        }
-        DataType::Utf8 => {
-            let values = column.as_string_opt::<i32>()?;
-            Some(values_or(ABSENT, column, rows, |row| {
-                texts.number(values.value(row))
-            }))
-        }
-        DataType::Int32 => {
-            let values = column.as_primitive_opt::<Int32Type>()?;
-            Some(values_or(ABSENT, column, rows, |row| {
-                values.value(row) as u32 + 1
-            }))
-        }
-        DataType::Boolean => {
-            let values = column.as_boolean_opt()?;
-            Some(values_or(ABSENT, column, rows, |row| {
-                1 + u32::from(values.value(row))
-            }))
-        }
-        _ => None,
-    }
-}
-
-fn times_of(column: &dyn Array, rows: &[u32]) -> Option<Vec<i64>> {
-    if column.null_count() == column.len() {
-        return Some(Vec::new());
-    }
-    let times = column.as_primitive_opt::<TimestampMicrosecondType>()?;
-    Some(values_or(NO_TIME, column, rows, |row| times.value(row)))
-}
-
-/// The value of each row, where it has one.
-fn values_or<T: Copy>(
-    absent: T,
-    column: &dyn Array,
-    rows: &[u32],
-    mut value: impl FnMut(usize) -> T,
-) -> Vec<T> {
-    let rows = rows.iter().map(|row| *row as usize);
-    match column.nulls() {
-        None => rows.map(value).collect(),
-        Some(nulls) => {
-            let or_absent = |row| {
-                if nulls.is_null(row) {
-                    absent
-                } else {
-                    value(row)
-                }
-            };
-            rows.map(or_absent).collect()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Whole numbers of one column in as few bits as they need: memory limits how many records one
 //! machine can aggregate.
 
-use super::columns::NO_TIME;
+use super::numbering::NO_TIME;
 use crate::event::Micros;
 
 /// The bytes that are read at once.

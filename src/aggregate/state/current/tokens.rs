@@ -8,7 +8,8 @@ use std::cmp::Ordering;
 
 use arrow_array::RecordBatch;
 use hashbrown::HashMap;
-use twox_hash::XxHash3_128;
+use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Chunk, Current};
 use crate::aggregate::state::calendar::within_a_year;
@@ -97,7 +98,7 @@ impl<'b> TokenColumns<'b> {
 #[inline]
 fn hash(tokens: &TextColumn<'_>, row: usize) -> Option<u64> {
     let token = tokens.get(row)?;
-    Some(XxHash3_128::oneshot(token.as_bytes()) as u64)
+    Some(xxh3_128(token.as_bytes()) as u64)
 }
 
 /// A token of a record.
@@ -175,20 +176,20 @@ impl Tokens {
                 seen.token = *new;
             }
         }
-        self.seen.sort_unstable_by(|a, b| {
+        self.seen.par_sort_unstable_by(|a, b| {
             let of = |seen: &Seen| (seen.partner_kind(current), seen.occurred_from(current));
             a.compare_tokens(b)
                 .then_with(|| of(a).cmp(&of(b)))
                 .then_with(|| a.subject(current).cmp(b.subject(current)))
         });
-        let mut again = Vec::with_capacity(self.seen.len());
-        for (i, seen) in self.seen.iter().enumerate() {
+        let is_again = |(i, seen): (usize, &Seen)| {
             let before = i.checked_sub(1).map(|i| &self.seen[i]);
-            again.push(before.is_some_and(|before| {
+            before.is_some_and(|before| {
                 before.is_same_person(seen, current)
                     && within_a_year(before.occurred_from(current), seen.occurred_from(current))
-            }));
-        }
+            })
+        };
+        let again: Vec<bool> = self.seen.par_iter().enumerate().map(is_again).collect();
         current.token_sources = vec![Default::default(); current.partner_kinds.len()];
         for (seen, again) in self.seen.iter().zip(again) {
             let fact = &mut current.facts[seen.fact as usize];
