@@ -3,6 +3,9 @@
 //! A record's texts repeat in combinations: what it is, its marks and people, its area, its
 //! details. Each combination is kept once, so that a record is its subject, its times and four
 //! numbers, and is classified once a combination. Ten million records fit in about a gigabyte.
+//!
+//! Two threads share the work: one decodes a part of a file and numbers its combinations
+//! (`numbering`), the other one adds the rows of the part before.
 
 mod chunk;
 mod columns;
