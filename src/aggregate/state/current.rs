@@ -405,15 +405,15 @@ struct RowIntake {
 
 /// The date that puts a row into a month, and whether it replaces a missing `recorded_at`.
 #[inline]
-fn counting_date(rows: &NumberedRows, i: usize, kind: Kind, basis: DateBasis) -> (i64, bool) {
-    let recorded = rows.time(COLUMNS.recorded_at, i);
+fn counting_date(numbered: &NumberedRows, i: usize, kind: Kind, basis: DateBasis) -> (i64, bool) {
+    let recorded = numbered.time(COLUMNS.recorded_at, i);
     let dated = match (kind, basis) {
-        (Kind::Count, _) => rows.time(COLUMNS.period_from, i),
-        (_, DateBasis::Recorded) => recorded.or(rows.time(COLUMNS.occurred_from, i)),
-        (_, DateBasis::Occurred) => rows.time(COLUMNS.occurred_from, i),
+        (Kind::Count, _) => numbered.time(COLUMNS.period_from, i),
+        (_, DateBasis::Recorded) => recorded.or(numbered.time(COLUMNS.occurred_from, i)),
+        (_, DateBasis::Occurred) => numbered.time(COLUMNS.occurred_from, i),
     };
     let falls_back = kind != Kind::Count && basis == DateBasis::Recorded && recorded.is_none();
-    (dated.unwrap_or(rows.sent(i)), falls_back)
+    (dated.unwrap_or(numbered.sent(i)), falls_back)
 }
 
 struct Builder<'s> {
@@ -551,8 +551,8 @@ impl<'s> Builder<'s> {
     ) where
         's: 'r,
     {
-        let rows = columns.numbered;
-        let numbers = rows.combination(i);
+        let numbered = columns.numbered;
+        let numbers = numbered.combination(i);
         let What {
             partner_kind,
             source,
@@ -563,15 +563,15 @@ impl<'s> Builder<'s> {
             ..
         } = self.current.what[numbers[0] as usize];
         let unknown_code = self.current.what[numbers[0] as usize].has_unknown_code();
-        let is_replaced = release_files.is_some_and(|files| self.is_replaced(rows, i, files));
+        let is_replaced = release_files.is_some_and(|files| self.is_replaced(numbered, i, files));
         let is_changed = intake.is_latest_at_other_time.is_some_and(|is_latest| {
             !is_latest
                 || (release_files.is_some()
                     && self.is_replaced_at_other_time(columns, row) != is_replaced)
         });
-        let (dated, falls_back) = counting_date(rows, i, kind, basis);
+        let (dated, falls_back) = counting_date(numbered, i, kind, basis);
         let month = self.calendar.at(Micros(dated)).month;
-        let due = self.due_day(rows, i, partner_kind, kind, month);
+        let due = self.due_day(numbered, i, partner_kind, kind, month);
         let quality = self.current.quality.entry((partner_kind, month));
         let quality = quality.or_default();
         quality.last_received = quality.last_received.max(Some(intake.received));
@@ -603,8 +603,8 @@ impl<'s> Builder<'s> {
         quality.no_location += i64::from(!is_located);
         quality.late += i64::from(intake.first_day > due);
 
-        let week = rows.weeks[i];
-        let asked = self.asked(rows, i, week);
+        let week = numbered.weeks[i];
+        let asked = self.asked(numbered, i, week);
         let profile = [numbers[0], numbers[1], place, asked];
         let profile = self.profile(profile, &columns.for_rules, row);
         let label = self.label(profile, month, &columns.for_rules, row);
@@ -635,27 +635,27 @@ impl<'s> Builder<'s> {
                 details,
                 week,
                 repeats: Repeats::default(),
-                is_under_2017_act: rows.time(COLUMNS.occurred_from, i) >= Some(ACT_COMMENCED),
+                is_under_2017_act: numbered.time(COLUMNS.occurred_from, i) >= Some(ACT_COMMENCED),
             };
             self.current.facts.push(fact);
             if is_changed {
                 self.changed.push((row, Some(fact)));
             }
         }
-        chunk.push(rows, i, numbers, month, label);
+        chunk.push(numbered, i, numbers, month, label);
     }
 
     /// Whether a later release of these files replaced a row.
-    fn is_replaced(&mut self, rows: &NumberedRows, i: usize, files: usize) -> bool {
-        let began = rows.time(COLUMNS.occurred_from, i).unwrap_or_default();
+    fn is_replaced(&mut self, numbered: &NumberedRows, i: usize, files: usize) -> bool {
+        let began = numbered.time(COLUMNS.occurred_from, i).unwrap_or_default();
         self.latest.releases.replaced(RecordRelease {
             files,
             month: self.calendar.at(Micros(began)).month,
-            revision: rows.revision(i),
+            revision: numbered.revision(i),
         })
     }
 
-    /// The same at the other time, if there is one.
+    /// The same at the other time.
     fn is_replaced_at_other_time(&self, columns: &PartColumns<'_>, row: usize) -> bool {
         let partners = &self.settings.reference.partners;
         self.other.is_some_and(|other| {
@@ -668,13 +668,13 @@ impl<'s> Builder<'s> {
     #[inline]
     fn due_day(
         &mut self,
-        rows: &NumberedRows,
+        numbered: &NumberedRows,
         i: usize,
         partner_kind: u32,
         kind: Kind,
         month: Month,
     ) -> i32 {
-        let period_end = rows.time(COLUMNS.period_to, i);
+        let period_end = numbered.time(COLUMNS.period_to, i);
         let period_end = period_end.filter(|_| kind == Kind::Count);
         let last = period_end.map_or(month, |at| self.calendar.at(Micros(at)).month);
         self.due(partner_kind, last)
@@ -809,13 +809,13 @@ impl<'s> Builder<'s> {
 
     /// The time of a record as far as any rule asks for it, as a number: its weekday, and between
     /// which limits of the rules' hours it is.
-    fn asked(&self, rows: &NumberedRows, i: usize, week: Week) -> u32 {
+    fn asked(&self, numbered: &NumberedRows, i: usize, week: Week) -> u32 {
         let (settings, limits) = (self.settings, &self.settings.hour_limits);
         let weekday = week.weekday().filter(|_| settings.tests_weekday);
         let hour = week.hour().filter(|_| !limits.is_empty());
         let span = hour.map_or(0, |hour| {
             // Clocks in London differ from UTC by whole hours.
-            let at = rows.time(COLUMNS.occurred_from, i).unwrap_or_default();
+            let at = numbered.time(COLUMNS.occurred_from, i).unwrap_or_default();
             let minute = at.div_euclid(60 * Micros::PER_SECOND).rem_euclid(60);
             let minute = i32::from(hour) * 60 + minute as i32;
             limits.partition_point(|limit| *limit <= minute) + 1

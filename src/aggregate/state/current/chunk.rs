@@ -24,16 +24,16 @@ impl ChunkRows {
     /// Adds a row of a part.
     pub(crate) fn push(
         &mut self,
-        part: &NumberedRows,
+        numbered: &NumberedRows,
         i: usize,
         numbers: [u32; 4],
         month: Month,
         label: u32,
     ) {
-        self.subjects.push_str(part.subject(i));
+        self.subjects.push_str(numbered.subject(i));
         self.ends.push(self.subjects.len() as i64);
-        self.revisions.push(part.revision(i).into());
-        self.sent.push(part.sent(i));
+        self.revisions.push(numbered.revision(i).into());
+        self.sent.push(numbered.sent(i));
         for (column, number) in self.numbers.iter_mut().zip(numbers) {
             column.push(number.into());
         }
@@ -52,10 +52,10 @@ impl ChunkRows {
     }
 
     /// The chunk, with the times of its rows in the part that they are from.
-    pub(crate) fn finish(mut self, part: &NumberedRows) -> Chunk {
+    pub(crate) fn finish(mut self, numbered: &NumberedRows) -> Chunk {
         self.subjects.shrink_to_fit();
         self.months.shrink_to_fit();
-        let times = part.times.each_ref().map(|all| {
+        let times = numbered.times.each_ref().map(|all| {
             if all.is_empty() {
                 return None;
             }
