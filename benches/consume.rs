@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use partner_feeds::config::{Config, Overrides};
 use partner_feeds::consume::{
-    self, Consumer, GroupOffset, LEADERLESS_MAX, Message, MessageKind, Offer, Partitions, Start,
+    self, Consumer, GroupOffset, Message, MessageKind, OUTAGE_MAX, Offer, Partitions, Start,
 };
 use partner_feeds::event::TopicPartition;
 
@@ -58,7 +58,7 @@ fn main() -> anyhow::Result<()> {
             topic: topic.clone(),
             partition,
         };
-        let (first, end) = consumer.watermarks(&at, Instant::now() + LEADERLESS_MAX)?;
+        let (first, end) = consumer.watermarks(&at, Instant::now() + OUTAGE_MAX)?;
         if end > first {
             left.insert(partition, end);
         }

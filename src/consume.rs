@@ -24,6 +24,7 @@ use rdkafka::producer::{Producer as _, ThreadedProducer};
 use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaErrorCode;
 
+use crate::crash;
 use crate::event::{Position, TopicPartition};
 use crate::kafka::KafkaSettings;
 use crate::kafka::{self, ANSWER, ComplaintContext, Unreached, without_tail};
@@ -37,8 +38,9 @@ const MOCK: &str = "mockCluster";
 const BATCH_MESSAGES: usize = 10_000;
 /// How long one call to a broker may take.
 const CALL: Duration = Duration::from_secs(10);
-/// How long a partition may have no leader, as while a broker restarts, before that is an error.
-pub const LEADERLESS_MAX: Duration = Duration::from_mins(1);
+/// How long no broker may answer, or none lead a partition, as during a restart, before that is an
+/// error.
+pub const OUTAGE_MAX: Duration = Duration::from_mins(1);
 /// When the same error of a client is logged again.
 const REPEAT_AFTER: Duration = Duration::from_mins(1);
 /// The call that reads watermarks, in errors.
@@ -131,6 +133,21 @@ pub struct EndOffsetUnknown {
     pub committed: Option<CommittedOffset>,
     /// librdkafka's error.
     pub source: Box<KafkaError>,
+}
+
+impl EndOffsetUnknown {
+    /// No broker reported the end of this partition.
+    pub(crate) fn new(
+        at: TopicPartition,
+        committed: Option<CommittedOffset>,
+        source: KafkaError,
+    ) -> Self {
+        Self {
+            at,
+            committed,
+            source: source.into(),
+        }
+    }
 }
 
 /// An offset that a group committed.
@@ -316,6 +333,7 @@ impl Context {
         consumer: &BaseConsumer<Self>,
         list: &TopicPartitionList,
     ) -> Result<(), ConsumeError> {
+        crash::point("resume.started");
         let offers = offers(consumer, list)?;
         if let Some(queue) = self
             .queue
@@ -393,7 +411,7 @@ fn offers(
     consumer: &BaseConsumer<Context>,
     list: &TopicPartitionList,
 ) -> Result<Vec<Offer>, ConsumeError> {
-    let deadline = Instant::now() + LEADERLESS_MAX;
+    let deadline = Instant::now() + OUTAGE_MAX;
     let mut offers = Vec::new();
     for (at, committed) in committed(consumer, partitions_of(list), deadline)? {
         offers.push(match watermarks(consumer, &at, deadline) {
@@ -402,11 +420,7 @@ fn offers(
                 watermarks,
                 committed,
             }),
-            Err(source) => Offer::EndUnknown(EndOffsetUnknown {
-                at,
-                committed,
-                source: source.into(),
-            }),
+            Err(source) => Offer::EndUnknown(EndOffsetUnknown::new(at, committed, source)),
         });
     }
     Ok(offers)
@@ -452,8 +466,8 @@ fn watermarks<C: ConsumerContext>(
     })
 }
 
-/// Asks; while a partition has no leader or is not yet known here, or the group has no coordinator,
-/// again until the deadline.
+/// Asks; while no broker answers in time, a partition has no leader or is not yet known here, or the
+/// group has no coordinator, again until the deadline.
 fn until<T>(
     deadline: Instant,
     ask: impl Fn(Duration) -> Result<T, KafkaError>,
@@ -472,7 +486,10 @@ fn until<T>(
                 | RDKafkaErrorCode::CoordinatorLoadInProgress
                 | RDKafkaErrorCode::BrokerTransportFailure
                 | RDKafkaErrorCode::AllBrokersDown
-                | RDKafkaErrorCode::OperationTimedOut,
+                | RDKafkaErrorCode::NetworkException
+                | RDKafkaErrorCode::RequestTimedOut
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::TimedOutQueue, // waited for an earlier answer of a silent broker
             ) if Instant::now() < deadline => std::thread::sleep(ASK_AGAIN),
             _ => return asked,
         }
@@ -483,9 +500,9 @@ fn until<T>(
 fn partition_count<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
+    deadline: Instant,
 ) -> Result<usize, ConsumeError> {
-    let metadata = consumer
-        .fetch_metadata(Some(topic), CALL)
+    let metadata = until(deadline, |wait| consumer.fetch_metadata(Some(topic), wait))
         .map_err(call("read the metadata of a topic"))?;
     let found = metadata.topics().iter().find(|t| t.name() == topic);
     let count = found
@@ -535,12 +552,13 @@ impl GroupObserver {
         &self,
         topic: &str,
     ) -> Result<Vec<(TopicPartition, Option<CommittedOffset>)>, ConsumeError> {
-        let count = partition_count(&self.client, topic)? as i32;
+        let deadline = Instant::now() + ANSWER;
+        let count = partition_count(&self.client, topic, deadline)? as i32;
         let partitions = (0..count).map(|partition| TopicPartition {
             topic: topic.to_owned(),
             partition,
         });
-        committed(&self.client, partitions, Instant::now() + ANSWER)
+        committed(&self.client, partitions, deadline)
     }
 
     /// The first and the next offset of a partition.
@@ -625,9 +643,10 @@ impl Consumer {
 
     /// The number of partitions of each topic; a topic that does not exist is an error.
     pub fn partition_counts(&self, topics: &[String]) -> Result<Vec<usize>, ConsumeError> {
+        let deadline = Instant::now() + OUTAGE_MAX;
         topics
             .iter()
-            .map(|topic| partition_count(&self.client, topic))
+            .map(|topic| partition_count(&self.client, topic, deadline))
             .collect()
     }
 
@@ -844,13 +863,11 @@ impl Identity {
         native::topic_ids(self.client.client().native_ptr(), &self.topics, wait)
     }
 
-    /// The next offset of a partition's log, asked for now; `None` where no broker answers.
-    pub(crate) fn log_end(&self, at: &TopicPartition) -> Option<i64> {
-        self.client
-            .client()
-            .fetch_watermarks(&at.topic, at.partition, ANSWER)
-            .ok()
-            .map(|(_, high)| high)
+    /// The next offset of a partition's log, asked for now; an error where no broker answers.
+    pub(crate) fn log_end(&self, at: &TopicPartition) -> Result<i64, KafkaError> {
+        let client = self.client.client();
+        let (_, end) = client.fetch_watermarks(&at.topic, at.partition, ANSWER)?;
+        Ok(end)
     }
 
     /// The topic's id, asked for now; empty where the broker reports none at all.

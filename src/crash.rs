@@ -12,7 +12,8 @@
 )]
 
 /// Every point of `ingest`, in the order of the steps.
-pub const POINTS: [&str; 9] = [
+pub const POINTS: [&str; 10] = [
+    "resume.started",
     "resume.read",
     "commit.started",
     "rejects.durable",

@@ -36,7 +36,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::config::IngestSettings;
 use crate::consume::{
-    ConsumeError, Consumer, GroupOffset, Identity, LEADERLESS_MAX, LogEnds, Message, MessageKind,
+    ConsumeError, Consumer, GroupOffset, Identity, LogEnds, Message, MessageKind, OUTAGE_MAX,
     Start, decision_max,
 };
 use crate::contract::{Reason, TopicRules};
@@ -664,7 +664,7 @@ fn end_offsets(
     log_ends: &LogEnds,
     topics: &[String],
 ) -> Result<BTreeMap<TopicPartition, i64>, PipelineError> {
-    let (mut ends, deadline) = (BTreeMap::new(), Instant::now() + LEADERLESS_MAX);
+    let (mut ends, deadline) = (BTreeMap::new(), Instant::now() + OUTAGE_MAX);
     for (topic, count) in topics.iter().zip(consumer.partition_counts(topics)?) {
         for partition in 0..count as i32 {
             let at = TopicPartition {

@@ -264,9 +264,8 @@ impl Assignment {
     }
 
     fn send(&self, worker: usize, order: Order) {
-        self.workers[worker]
-            .send(order)
-            .expect("the worker is there");
+        // The workers have ended if the group revokes partitions as late as when the client closes.
+        drop(self.workers[worker].send(order));
     }
 
     /// The end of a chain that another consumer writes. `None` if the chain does not match this
@@ -277,7 +276,7 @@ impl Assignment {
             Err(ChainError::Ledger(error)) if error.unreadable().is_some() => return Ok(None),
             resumed => resumed?,
         };
-        let Some(high) = self.identity.log_end(at) else {
+        let Ok(high) = self.identity.log_end(at) else {
             return Ok(None);
         };
         let topic_id = self.identity.topic_id(&at.topic).or_empty();
@@ -361,8 +360,14 @@ impl Assignment {
         let mut broker = broker.clone();
         if resume.end.offset > broker.watermarks.1 {
             // The broker was asked first: another consumer may have committed what came since.
-            let end = self.identity.log_end(&broker.at);
-            broker.watermarks.1 = end.unwrap_or(broker.watermarks.1);
+            match self.identity.log_end(&broker.at) {
+                Ok(end) => broker.watermarks.1 = end,
+                Err(source) => {
+                    let BrokerOffsets { at, committed, .. } = broker;
+                    let unknown = EndOffsetUnknown::new(at, committed, source);
+                    return Ok(self.stop_until_led(&unknown));
+                }
+            }
         }
         let durable = durable_offset(resume.end, broker.watermarks);
         let reporter = self

@@ -57,7 +57,7 @@ fn ask(identity: &Identity, watch: &Watch, ended: &Receiver<()>) {
     while ended.recv_timeout(ASK_BROKER) == Err(RecvTimeoutError::Timeout) {
         for at in watch.unfetched() {
             // A partition without a leader does not hide the others.
-            if let Some(end) = identity.log_end(&at) {
+            if let Ok(end) = identity.log_end(&at) {
                 watch.log_ends([(at, end)]);
             }
         }

@@ -399,10 +399,24 @@ impl OwnBroker {
         self.kafka("stop");
     }
 
+    /// The node's connections stay, and it answers nothing.
+    pub(crate) fn suspend(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// It answers again.
+    pub(crate) fn wake(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let node = Pid::from_raw(self.pid()).expect("a process id");
+        kill_process(node, signal).expect("signalled");
+    }
+
     /// Kills the node's process, and waits until its ports are free.
     pub(crate) fn kill(&self) {
-        let node = Pid::from_raw(self.pid()).expect("a process id");
-        kill_process(node, Signal::KILL).expect("killed");
+        self.signal(Signal::KILL);
         await_that("the ports of the killed node are free", || {
             is_free(self.port)
         });

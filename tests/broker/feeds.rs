@@ -1,7 +1,7 @@
 //! The stage of a test: fresh topics, a fresh group and a fresh store on a broker.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -454,13 +454,32 @@ impl Letter {
 }
 
 impl Drop for Feeds {
-    /// Keeps logs and store if the test failed.
+    /// Keeps logs and store if the test failed, and prints the errors that programs logged.
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.folder.disable_cleanup(true);
-            eprintln!("logs and store are in {}", self.folder.path().display());
+        if !std::thread::panicking() {
+            return;
+        }
+        self.folder.disable_cleanup(true);
+        eprintln!("logs and store are in {}", self.folder.path().display());
+        for path in files(self.folder.path(), "err") {
+            let log = std::fs::read_to_string(&path).unwrap_or_default();
+            let is_error = |line: &&str| line.contains(" ERROR ") || line.starts_with("error: ");
+            for line in log.lines().filter(is_error) {
+                eprintln!("{}: {line}", path.display());
+            }
         }
     }
+}
+
+/// The files of a folder whose names have an extension, by name.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect();
+    paths.sort();
+    paths
 }
 
 /// Records that keep coming.

@@ -43,6 +43,30 @@ fn a_consumer_outlasts_its_broker_and_can_be_stopped_without_one() {
 }
 
 #[test]
+fn a_broker_that_is_silent_while_partitions_are_taken_over_ends_no_consumer() {
+    let own = OwnBroker::start();
+    let feeds = Asked {
+        broker: own.broker.clone(),
+        ..Asked::default()
+    }
+    .start();
+    feeds.send(records(0..300));
+    let hold = feeds.path("hold");
+    let mut consumer = feeds.ingest().held_at("resume.started", &hold).start();
+    consumer.until("held", 1);
+    own.suspend();
+    // Its client gives the connection up, and sends no more request until it has a new one.
+    std::thread::sleep(Duration::from_secs(12));
+    std::fs::remove_file(&hold).expect("released");
+    // One of its calls waits for ten seconds.
+    std::thread::sleep(Duration::from_secs(15));
+    own.wake();
+    feeds.settled();
+    consumer.terminate().succeeds();
+    feeds.assert_all_each_once();
+}
+
+#[test]
 fn a_partition_that_no_broker_leads_is_stopped_alone_until_one_does() {
     let cluster = MockCluster::new(1).expect("a cluster");
     let broker = Broker {

@@ -11,6 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::await_that;
 
+/// What the log says of a panic, in any thread.
+const FAULT: &str = "the program has a fault";
+
 /// A command that is not yet started.
 pub(crate) struct Program {
     command: Command,
@@ -182,6 +185,11 @@ impl Running {
             status = self.child.try_wait().expect("a status");
             status.is_some()
         });
+        assert!(
+            self.says(FAULT) == 0,
+            "one of its threads panicked:\n{}",
+            self.log()
+        );
         Ended {
             status: status.expect("awaited"),
             out: text(&self.out),

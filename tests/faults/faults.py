@@ -39,7 +39,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOPIC = "police.events.v1"
 PARTITIONS, PARTITIONS_MAX = 4, 8
 SESSION = 6  # seconds
-POINTS = ["resume.read", "commit.started", "rejects.durable", "journal.created", "journal.committed"]
+POINTS = ["resume.started", "resume.read", "commit.started", "rejects.durable", "journal.created", "journal.committed"]
 MERGE_POINTS = ["merge.rejects", "merge.created", "sweep.deleted"]
 PURGE_POINTS = [
     "purge.merged", "purge.rejects", "purge.ledger", "purge.swept", "purge.scanned", "purge.tables", "purge.certified",
@@ -360,10 +360,10 @@ class Programme:
             chance, armed, clock = draw(), None, None
             if chance < 0.35:
                 armed = self.random.choice(POINTS + MERGE_POINTS), self.random.randint(1, 6), "kill"
-                if armed[0] in ("resume.read", "merge.rejects", "merge.created"):
+                if armed[0] in ("resume.started", "resume.read", "merge.rejects", "merge.created"):
                     armed = armed[0], 1, "kill"
             elif chance < 0.45:
-                armed = self.random.choice(POINTS[1:]), self.random.randint(1, 6), "stop"
+                armed = self.random.choice(POINTS[2:]), self.random.randint(1, 6), "stop"
             elif chance < 0.6 and FAKETIME:
                 # A bucket's server refuses what was signed a quarter of an hour off.
                 clock = self.random.choice(["-4m", "+4m"] if self.store.kind == "bucket" else ["-9d", "+400d"])
@@ -401,7 +401,7 @@ class Programme:
             wrong = (
                 code not in (0, 1, 2, -signal.SIGKILL)
                 and not (code in (-signal.SIGTERM, 130) and process.told)
-                or "panicked" in log
+                or "the program has a fault" in log
                 or "configuration refused" in log
                 or process.verb == "verify" and code == 1 and not is_put_back(log)
                 or process.verb in ("erase", "purge", "aggregate") and code == 1 and "has no records yet" not in log
@@ -457,10 +457,19 @@ class Programme:
             process.signal(signal.SIGKILL)
             self.faults[f"kill -9 of {process.verb}"] += 1
 
+    def node(self):
+        return int((self.work / "kafka/1/pid").read_text())
+
+    def suspend_broker(self):
+        """It answers nothing, for longer than a session or a call of a client waits."""
+        os.kill(self.node(), signal.SIGSTOP)
+        self.faults["broker suspended"] += 1
+        time.sleep(self.random.uniform(SESSION, 3 * SESSION))
+        os.kill(self.node(), signal.SIGCONT)
+
     def restart_broker(self):
         if self.random.random() < 0.5:
-            pid = int((self.work / "kafka/1/pid").read_text())
-            os.kill(pid, signal.SIGKILL)
+            os.kill(self.node(), signal.SIGKILL)
             self.faults["broker killed"] += 1
             first = int(self.brokers.rsplit(":", 1)[1])
             while any(listens(port) for port in (first, first + 10)):
@@ -519,7 +528,7 @@ class Programme:
             proxy.rate = arguments.s3_rate
         self.sender.sending = True
         moment = lambda: began + self.random.uniform(0.2, 0.8) * arguments.round
-        seldom = [(moment(), self.restart_broker)]
+        seldom = [(moment(), self.restart_broker), (moment(), self.suspend_broker)]
         if kind == "disk" and self.mounted:
             seldom += [(moment(), self.fill_disk), (moment(), self.fill_disk)]
         if self.random.random() < 0.5:
