@@ -4,7 +4,7 @@
 //! empty function. With debug assertions, `PARTNER_FEEDS_CRASH_AT` names the point,
 //! `PARTNER_FEEDS_CRASH_AFTER` which passing of it counts (default: the first), and
 //! `PARTNER_FEEDS_CRASH_WITH` what happens there: `kill` (the default), `stop` (until SIGCONT), or
-//! `hold` (only this step waits, while the file `PARTNER_FEEDS_CRASH_HOLD` exists).
+//! `block` (only this step waits, while the file `PARTNER_FEEDS_CRASH_FILE` exists).
 
 #![cfg_attr(
     debug_assertions,
@@ -95,10 +95,10 @@ fn strike() {
         Ok("stop") => {
             kill_process(getpid(), Signal::STOP).expect("a process may signal itself");
         }
-        Ok("hold") => {
-            let file = std::env::var("PARTNER_FEEDS_CRASH_HOLD")
-                .expect("PARTNER_FEEDS_CRASH_HOLD names a file");
-            eprintln!("held");
+        Ok("block") => {
+            let file = std::env::var("PARTNER_FEEDS_CRASH_FILE")
+                .expect("PARTNER_FEEDS_CRASH_FILE names a file");
+            eprintln!("blocked");
             // Another thread takes over the runtime's other tasks, and its timers and sockets.
             tokio::task::block_in_place(|| {
                 while std::fs::exists(&file).expect("the path can be checked") {
@@ -106,6 +106,6 @@ fn strike() {
                 }
             });
         }
-        Ok(other) => panic!("PARTNER_FEEDS_CRASH_WITH is not kill, stop or hold: {other}"),
+        Ok(other) => panic!("PARTNER_FEEDS_CRASH_WITH is not kill, stop or block: {other}"),
     }
 }

@@ -118,7 +118,7 @@ pub(crate) struct SheetWriter<'w> {
 }
 
 impl<'w> SheetWriter<'w> {
-    /// Writes the lines above the table, the first of which is the sheet's title.
+    /// Writes the lines above the table; the first is the sheet's title.
     pub(crate) fn new(sheet: &'w mut Worksheet, lines: &[&str]) -> Result<Self, XlsxError> {
         let heading_row = lines.len() as u32;
         for (row, line) in (0..).zip(lines) {

@@ -453,7 +453,7 @@ impl<'d> Measure<'d> {
 
     /// The name of a figure about it.
     pub(crate) fn figure_name(&self, what: &str) -> String {
-        // The role tells apart two rows of one kind in one area.
+        // The role distinguishes two rows of one kind in one area.
         let role = match self.total.text("area_role") {
             "home" => "home-",
             "service" => "service-",

@@ -2,7 +2,7 @@
 //! else.
 //!
 //! A revision is identified by (`source`, `subject`, `revision`). Its content is everything else
-//! that says what the record is; the time it was sent for, its `id` and its schema are no part of it,
+//! that says what the record is; the time it was sent for, its `id` and its schema do not count,
 //! so a revision sent again is not a contradiction. Only hashes are kept.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -26,7 +26,7 @@ pub fn revision_id(record: &Record<'_>) -> RevisionId {
     xxh3_128(format!("{}\0{}\0{}", record.source, record.subject, record.revision).as_bytes())
 }
 
-/// Columns that are no part of a revision's content.
+/// Columns that are not part of a revision's content.
 const NO_CONTENT: [&str; 7] = [
     "id",
     "source",

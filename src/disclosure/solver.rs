@@ -14,7 +14,7 @@ const WHOLE: f64 = 1e-5;
 const GAP: f64 = 0.3;
 /// Nodes of an integer program. A limit by number, not by time: a clock would decide the result.
 const NODES: u64 = 200;
-/// An unknown value without an upper bound is at most this; a million records are no small number.
+/// An unknown value without an upper bound is at most this; a million records are a large number.
 const UNBOUNDED: f64 = 1e6;
 
 /// A variable of a program.

@@ -38,7 +38,7 @@ pub(super) fn retry_seconds() -> u64 {
     RETRY_SECONDS.0 + u64::from(part) * RETRY_SECONDS.1 / 255
 }
 
-/// What one partner has sent lately.
+/// What one partner has sent recently.
 #[derive(Clone, Copy, Debug)]
 struct PartnerLoad {
     /// Events that may be sent now; below 0 after a request that was larger.

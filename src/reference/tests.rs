@@ -381,12 +381,12 @@ fn lists_of_the_contract_hold_what_the_contract_does() {
         ("possession-stage", housing::PossessionStage::NAMES),
         ("da-service", housing::Service::NAMES),
     ] {
-        let held: Vec<&str> = codes
+        let known: Vec<&str> = codes
             .lists_of(scheme)
             .flat_map(|list| &list.codes)
             .map(|code| &*code.code)
             .collect();
-        assert_eq!(held, names, "{scheme}");
+        assert_eq!(known, names, "{scheme}");
     }
 }
 

@@ -267,20 +267,20 @@ fn kind_view(kind: &KindCard, first: Month) -> Option<KindView<'_>> {
         let found = kind.months.iter().find(|card| card.month == month);
         found.map_or(0, |card| card.records as u64)
     };
-    let shown = kind.months.iter().rev().filter(|card| card.month >= first);
-    let mut months: Vec<MonthDetail> = shown.map(month_detail).collect();
-    let is_said = |index: usize| {
+    let recent = kind.months.iter().rev().filter(|card| card.month >= first);
+    let mut months: Vec<MonthDetail> = recent.map(month_detail).collect();
+    let is_shown = |index: usize| {
         let numbers = months.iter().map(|month| month.numbers[index].as_str());
         index == 0 || numbers.into_iter().any(|number| !NOTHING.contains(&number))
     };
-    let said: Vec<bool> = (0..FIGURES.len()).map(is_said).collect();
+    let shown: Vec<bool> = (0..FIGURES.len()).map(is_shown).collect();
     for month in &mut months {
-        let mut said = said.iter();
-        month.numbers.retain(|_| said.next() == Some(&true));
+        let mut shown = shown.iter();
+        month.numbers.retain(|_| shown.next() == Some(&true));
     }
-    let named = |is_said: bool| {
-        let named = FIGURES.iter().zip(&said);
-        let named = named.filter(move |(_, said)| **said == is_said);
+    let named = |is_shown: bool| {
+        let named = FIGURES.iter().zip(&shown);
+        let named = named.filter(move |(_, shown)| **shown == is_shown);
         named.map(|(name, _)| *name).collect()
     };
     Some(KindView {

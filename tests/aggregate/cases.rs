@@ -345,7 +345,7 @@ fn figures_under_a_plan_do_not_depend_on_the_other_plans_requested() {
     ];
     let alone = chain(&documents);
     let among = chain(&documents);
-    let plan = |id| PlanChoice::Plan(REFERENCE.plans.get(id).expect("the plan is held"));
+    let plan = |id| PlanChoice::Plan(REFERENCE.plans.get(id).expect("the plan is known"));
     let settings = AggregateSettings::new(
         vec![plan("smp-2014-15"), plan("smp-2018-19"), plan(PLAN)],
         &REFERENCE,
@@ -382,7 +382,7 @@ fn hours_of_a_rule_begin_and_end_at_their_minutes() {
         reference
             .plans
             .get("smp-2014-15")
-            .expect("the plan is held"),
+            .expect("the plan is known"),
     );
     let settings = AggregateSettings::new(vec![plan], &reference, None);
     aggregate::run(&chain.store, &settings, chain.runtime.handle(), &mut Quiet)

@@ -214,7 +214,7 @@ impl Chain {
         as_at: Option<&str>,
     ) -> Option<AggregateSummary> {
         let ids: Vec<String> = folders.iter().map(|id| (*id).to_owned()).collect();
-        let folders = PlanChoice::parse(reference, &ids).expect("held");
+        let folders = PlanChoice::parse(reference, &ids).expect("known");
         let as_at = as_at.map(|day| Micros::end_of_day_in_london(day.parse().expect("a day")));
         let settings = AggregateSettings::new(folders, reference, as_at);
         aggregate::run(&self.store, &settings, self.runtime.handle(), &mut Quiet)
@@ -229,7 +229,7 @@ impl Chain {
         since: &str,
     ) -> Option<AggregateSummary> {
         let ids: Vec<String> = folders.iter().map(|id| (*id).to_owned()).collect();
-        let folders = PlanChoice::parse(reference, &ids).expect("held");
+        let folders = PlanChoice::parse(reference, &ids).expect("known");
         let since = Micros::end_of_day_in_london(since.parse().expect("a day"));
         let settings = AggregateSettings::new(folders, reference, None).compared_with(Some(since));
         aggregate::run(&self.store, &settings, self.runtime.handle(), &mut Quiet)

@@ -39,7 +39,7 @@ fn explained(
     window: &str,
     before: Option<i64>,
 ) -> Vec<Explanation> {
-    let plan = REFERENCE.plans.get(PLAN).expect("held");
+    let plan = REFERENCE.plans.get(PLAN).expect("known");
     let before = before.map(|seconds| BEGAN.plus_seconds(seconds));
     let settings = AggregateSettings::new(vec![PlanChoice::Plan(plan)], &REFERENCE, None)
         .compared_with(before);
@@ -252,7 +252,7 @@ fn a_plan_that_narrows_a_priority_moves_what_it_gives_up() {
     ];
     chain.commit(POLICE, 0, documents.iter().map(|document| (0, document)));
     let plans = ["smp-2017-18", "smp-2018-19"]
-        .map(|id| PlanChoice::Plan(REFERENCE.plans.get(id).expect("held")));
+        .map(|id| PlanChoice::Plan(REFERENCE.plans.get(id).expect("known")));
     let settings = AggregateSettings::new(plans.into(), &REFERENCE, None);
     let moved = diff(
         &chain.store,
@@ -268,7 +268,7 @@ fn a_plan_that_narrows_a_priority_moves_what_it_gives_up() {
         .series
         .iter()
         .find(|moved| moved.after.as_deref() == Some("domestic-abuse"))
-        .expect("held");
+        .expect("known");
     assert_eq!((narrowed.change, narrowed.records), ("narrowed", [2, 1, 1]));
     assert!(
         narrowed.added.is_empty()

@@ -430,7 +430,7 @@ fn code_lists_are_the_published_categories() {
             .lists_of(&scheme)
             .find(|list| list.edition.as_ref() == Some(&edition))
             .expect("a list");
-        let held: BTreeSet<String> = list.codes.iter().map(|code| code.code.clone()).collect();
-        assert_eq!(held, categories, "{scheme}@{edition}");
+        let known: BTreeSet<String> = list.codes.iter().map(|code| code.code.clone()).collect();
+        assert_eq!(known, categories, "{scheme}@{edition}");
     }
 }

@@ -13,7 +13,7 @@ fn with(file: &str, text: &str, plan: &str) -> (Chain, AggregateSummary) {
     let mut files = TextFiles::built_in();
     files.put(file.to_owned(), text.to_owned());
     let reference = Reference::read(&files).unwrap_or_else(|faults| panic!("{faults}"));
-    let plans = [PLAN, plan].map(|id| PlanChoice::Plan(reference.plans.get(id).expect("held")));
+    let plans = [PLAN, plan].map(|id| PlanChoice::Plan(reference.plans.get(id).expect("known")));
     let settings = AggregateSettings::new(plans.into(), &reference, None);
     let mut chain = Chain::new();
     let crime = include_str!("../../schemas/examples/crime.json");

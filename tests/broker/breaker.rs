@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::broker::Sent;
 use crate::events::{crime, records};
 use crate::feeds::Feeds;
-use crate::oracle::Held;
+use crate::oracle::StoreContent;
 use crate::replays::replay;
 
 /// Lets another partner send to the police's topic.
@@ -38,15 +38,17 @@ fn broken(number: usize) -> Sent {
     records(number..number + 1).next().expect("one")
 }
 
-fn accepted(held: &Held) -> BTreeSet<&str> {
-    held.rows
+fn accepted(stored: &StoreContent) -> BTreeSet<&str> {
+    stored
+        .rows
         .iter()
         .filter_map(|row| row.subject.as_deref())
         .collect()
 }
 
-fn rejected(held: &Held, reason: &str) -> usize {
-    held.rows
+fn rejected(stored: &StoreContent, reason: &str) -> usize {
+    stored
+        .rows
         .iter()
         .filter(|row| {
             row.rejected
@@ -81,16 +83,16 @@ fn a_partner_that_sends_only_rejects_is_the_only_one_paused_and_once_resumed_wha
             .chain((20..60).map(of_another)),
     );
     feeds.settled();
-    let held = feeds.assert_all_each_once();
-    assert_eq!(rejected(&held, "partner.paused"), 40);
+    let stored = feeds.assert_all_each_once();
+    assert_eq!(rejected(&stored, "partner.paused"), 40);
     assert_eq!(
         (
-            rejected(&held, "envelope.revision"),
-            rejected(&held, "personal.postcode")
+            rejected(&stored, "envelope.revision"),
+            rejected(&stored, "personal.postcode")
         ),
         (20, 1)
     );
-    assert_eq!(accepted(&held).len(), 60, "the other partner's");
+    assert_eq!(accepted(&stored).len(), 60, "the other partner's");
     let waiting = ["--reason", "partner.paused"];
     let counts = replay(&feeds, &waiting);
     assert_eq!(
@@ -132,11 +134,11 @@ fn a_partner_that_sends_only_rejects_is_the_only_one_paused_and_once_resumed_wha
     assert_eq!(counts["sent"], 41, "{counts:?}");
     feeds.send([crime(1_041)]);
     feeds.settled();
-    let held = feeds.assert_all_each_once();
+    let stored = feeds.assert_all_each_once();
     let kent: BTreeSet<_> = (1_000..1_042)
         .map(|number| format!("c-{number:06}"))
         .collect();
-    let all = accepted(&held);
+    let all = accepted(&stored);
     assert!(kent.iter().all(|subject| all.contains(subject.as_str())));
     assert_eq!(all.len(), 61 + 42);
     let counts = replay(&feeds, &waiting);

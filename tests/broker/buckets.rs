@@ -4,13 +4,13 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::events::records;
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 use crate::oracle;
 
 fn feeds() -> Feeds {
-    Asked {
+    FeedsSetup {
         in_bucket: true,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start()
 }

@@ -4,25 +4,25 @@
 use partner_feeds::crash::POINTS;
 use rustix::process::Signal;
 
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 
-/// Tells a story of fresh feeds for each of some points, side by side.
-fn for_each(points: &[&'static str], in_bucket: bool, story: fn(&Feeds, &str)) {
+/// Runs a scenario for each point, each with feeds of its own, side by side.
+fn for_each(points: &[&'static str], in_bucket: bool, scenario: fn(&Feeds, &str)) {
     std::thread::scope(|scope| {
         for point in points {
             let thread = std::thread::Builder::new().name(format!("at {point}"));
-            let told = move || {
-                story(
-                    &Asked {
+            let run = move || {
+                scenario(
+                    &FeedsSetup {
                         in_bucket,
-                        letters: Some(&[]),
-                        ..Asked::default()
+                        dead_letters: Some(&[]),
+                        ..FeedsSetup::default()
                     }
                     .start(),
                     point,
                 );
             };
-            thread.spawn_scoped(scope, told).expect("a thread");
+            thread.spawn_scoped(scope, run).expect("a thread");
         }
     });
 }
@@ -54,13 +54,13 @@ fn killed(feeds: &Feeds, point: &str) {
         let nth = if is_rare { 1 } else { nth };
         feeds.ingest().killed_at(point, nth).run().killed();
         feeds.assert_each_once();
-        feeds.assert_letters();
+        feeds.assert_dead_letters();
     }
     load.end();
     feeds.ingest().until_end().run().succeeds();
     feeds.assert_all_each_once();
     feeds.assert_group_is_at_the_end();
-    feeds.assert_letters();
+    feeds.assert_dead_letters();
 }
 
 #[test]
@@ -88,5 +88,5 @@ fn asleep(feeds: &Feeds, point: &str) {
     sleeper.terminate().succeeds();
     other.terminate().succeeds();
     feeds.assert_all_each_once();
-    feeds.assert_letters();
+    feeds.assert_dead_letters();
 }

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::await_that;
 use crate::broker::Sent;
 use crate::events::{crime, records};
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 use crate::oracle;
 use crate::program::Program;
 
@@ -18,9 +18,9 @@ fn to(partition: i32, numbers: std::ops::Range<usize>) -> impl Iterator<Item = S
 
 /// Two partitions, each with a hundred records that were read.
 fn read_once() -> Feeds {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 2,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     feeds.send(to(0, 0..100).chain(to(1, 0..100)));
@@ -75,10 +75,10 @@ fn assert_only_the_first_stops(feeds: &Feeds, why: &str) {
     ended
         .saying(&format!("stopped: {}/0: ", feeds.police()))
         .saying(why);
-    let held = oracle::read(&feeds.store());
-    assert_eq!(held.ends[&(feeds.police(), 0)], 100);
+    let stored = oracle::read(&feeds.store());
+    assert_eq!(stored.ends[&(feeds.police(), 0)], 100);
     assert_eq!(
-        held.ends[&(feeds.police(), 1)],
+        stored.ends[&(feeds.police(), 1)],
         feeds.broker.watermarks(&feeds.police(), 1).end
     );
     feeds.program(&["verify"]).run().succeeds().saying("OK: ");
@@ -119,9 +119,9 @@ fn records_that_expired_after_they_were_read_are_nothing() {
 
 #[test]
 fn a_first_start_begins_where_the_broker_does_and_records_so() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 1,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     feeds.send(to(0, 0..100));
@@ -183,9 +183,9 @@ fn a_recreated_topic_stops_its_partitions_smaller_or_larger_than_before() {
         run.arg("--accept").arg(&loss)
     });
     accepting.run().succeeds();
-    let held = oracle::read(&feeds.store());
+    let stored = oracle::read(&feeds.store());
     assert_eq!(
-        held.rows.iter().filter(|row| row.era == 1).count(),
+        stored.rows.iter().filter(|row| row.era == 1).count(),
         250,
         "all of the new topic"
     );
@@ -224,31 +224,31 @@ fn a_topic_recreated_while_a_consumer_runs_stops_it() {
     feeds.send(to(0, 500..800).chain(to(1, 500..800)));
     running.until("created again", 2);
     running.terminate().with_status(1);
-    let held = oracle::read(&feeds.store());
-    assert_eq!(held.rows.len(), 200);
+    let stored = oracle::read(&feeds.store());
+    assert_eq!(stored.rows.len(), 200);
     feeds.program(&["verify"]).run().succeeds();
 }
 
 #[test]
 fn a_topic_deleted_while_a_consumer_runs_leaves_the_other_topics_alone() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         feeds: &["police", "health"],
         partitions: 1,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
-    let hold = feeds.path("hold");
+    let block = feeds.path("block");
     let mut running = feeds
         .ingest()
         .set("ingest.shutdown_timeout", "5s")
-        .held_at("commit.started", &hold)
+        .blocked_at("commit.started", &block)
         .start();
     running.until("assigned", 2);
     // A batch of it is about to be committed when the topic is deleted.
     feeds.broker.send(&feeds.topic("health"), [crime(0)]);
-    running.until("held", 1);
+    running.until("blocked", 1);
     feeds.broker.delete_topic(&feeds.topic("health"));
-    std::fs::remove_file(&hold).expect("released");
+    std::fs::remove_file(&block).expect("released");
     feeds.send(records(0..200));
     await_that("the police's records are there", || {
         oracle::count(&feeds.store()) >= 200
@@ -280,9 +280,9 @@ fn a_group_that_committed_past_the_chain_stops_its_partition() {
 
 #[test]
 fn a_lost_file_of_the_chain_stops_its_partition_and_verify_names_it() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 1,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     for part in 0..4 {
@@ -313,9 +313,9 @@ fn a_lost_file_of_the_chain_stops_its_partition_and_verify_names_it() {
 
 /// One partition with four files that are not merged, and where they are.
 fn four_files() -> (Feeds, Vec<PathBuf>) {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 2,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     for part in 0..4 {

@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::await_that;
 use crate::broker::{OwnBroker, Sent};
 use crate::events::crime;
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 use crate::kit::examples::example;
 use crate::program::{Program, Running};
 
@@ -227,10 +227,10 @@ impl Reported {
 
 /// All feeds on a broker of their own, and a token of the police.
 fn all_feeds(own: &OwnBroker) -> (Feeds, String) {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         broker: own.broker.clone(),
         feeds: &["police", "health", "housing"],
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let token = add_token(&feeds, "kent-police");
@@ -282,15 +282,15 @@ fn what_is_reported_as_sent_is_in_the_log_once_though_door_and_broker_are_killed
             partner.turn_to(port);
             killed.ends().killed();
         }
-        let gate = feeds.path("hold");
-        let (mut held, port) = listening(door(&feeds).held_at(point, &gate));
+        let gate = feeds.path("block");
+        let (mut blocked, port) = listening(door(&feeds).blocked_at(point, &gate));
         partner.turn_to(port);
-        held.until("held", 1);
+        blocked.until("blocked", 1);
         own.kill();
         own.resume();
         std::fs::remove_file(gate).expect("removed");
         partner.sends(20);
-        held.signal(Signal::KILL);
+        blocked.signal(Signal::KILL);
     }
     let (last, port) = open(&feeds);
     partner.turn_to(port);
@@ -306,9 +306,9 @@ fn what_is_reported_as_sent_is_in_the_log_once_though_door_and_broker_are_killed
 
 #[test]
 fn what_the_door_sends_is_in_the_ledger_and_what_it_refuses_is_nowhere() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         feeds: &["police", "health", "housing"],
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let token = add_token(&feeds, "kent-police");
@@ -369,9 +369,9 @@ fn ask(port: u16, token: &str, request: &str, body: &str) -> (u16, String) {
 #[test]
 fn a_partner_finds_its_records_its_refusals_and_its_scorecard_at_a_door_with_a_store() {
     const RECORD: [&str; 2] = ["urn:partner:kent-police:crime", "46-001234-17"];
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         feeds: &["police", "health", "housing"],
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let token = add_token(&feeds, "kent-police");

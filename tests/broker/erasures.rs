@@ -11,7 +11,7 @@ use rdkafka::producer::Producer;
 
 use crate::broker::{Broker, Sent, produce};
 use crate::events::records;
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 use crate::kit::examples::example;
 use crate::oracle::{self, files_with};
 use crate::program::{Program, Running};
@@ -98,10 +98,10 @@ fn tables(store: &Path, topic: &str) -> BTreeMap<String, Vec<u8>> {
 /// What of the log must be in the store: all but the erased records, each once; and of these nothing.
 #[track_caller]
 fn assert_only_erased_is_missing(feeds: &Feeds, erased: &[String]) {
-    let held = feeds.assert_each_once_without(erased);
+    let stored = feeds.assert_each_once_without(erased);
     let mut kept = feeds.broker.log(&feeds.police());
     kept.retain(|_, key| !oracle::is_one_of(key.as_deref(), erased));
-    assert_eq!(held.rows.len(), kept.len(), "rows in the store");
+    assert_eq!(stored.rows.len(), kept.len(), "rows in the store");
     for subject in erased {
         let files = files_with(&feeds.store(), subject);
         assert!(files.is_empty(), "{files:?}");
@@ -120,9 +120,9 @@ fn records_erased_in_a_bucket_while_everything_runs_leave_nothing_and_change_not
 
 fn erased_while_everything_runs(in_bucket: bool) {
     let start = || {
-        Asked {
+        FeedsSetup {
             in_bucket,
-            ..Asked::default()
+            ..FeedsSetup::default()
         }
         .start()
     };
@@ -244,9 +244,9 @@ fn an_erasure_waits_for_what_was_sent_before_it() {
 
 #[test]
 fn a_bucket_that_keeps_versions_is_refused() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         in_bucket: true,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let program = |verb| {

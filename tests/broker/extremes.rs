@@ -4,7 +4,7 @@ use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
 
 use crate::broker::Sent;
 use crate::events::{crime, records};
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 use crate::kit::examples::example;
 use crate::oracle;
 
@@ -12,10 +12,10 @@ use crate::oracle;
 fn a_record_of_a_hundred_megabytes_is_a_reject_between_others_and_memory_stays_bounded() {
     let bytes = 100_000_000;
     let settings = [("max.message.bytes", "104000000")];
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 1,
         topic_settings: &settings,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     feeds.send([crime(0)]);
@@ -38,9 +38,9 @@ fn a_record_of_a_hundred_megabytes_is_a_reject_between_others_and_memory_stays_b
     let peak = consumer.peak_mib();
     consumer.terminate().succeeds();
 
-    let held = feeds.assert_all_each_once();
-    let (reason, _) = held.rows[1].rejected.clone().expect("a reject");
-    assert_eq!((held.rows.len(), &*reason), (301, "transport.too_large"));
+    let stored = feeds.assert_all_each_once();
+    let (reason, _) = stored.rows[1].rejected.clone().expect("a reject");
+    assert_eq!((stored.rows.len(), &*reason), (301, "transport.too_large"));
     let kept = oracle::files(&feeds.store().join("rejects"));
     assert!(
         kept.iter()
@@ -55,10 +55,10 @@ fn a_record_of_a_hundred_megabytes_is_a_reject_between_others_and_memory_stays_b
 fn large_records_that_shrink_are_cut_by_what_they_were_since_readers_unpack_them() {
     let bytes = 10_000_000;
     let settings = [("max.message.bytes", "11000000")];
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 1,
         topic_settings: &settings,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     for number in 0..24 {
@@ -127,8 +127,8 @@ fn names_of_partners_that_nobody_registered_are_rejects_and_cost_no_memory() {
     feeds.settled();
     let peak = consumer.peak_mib();
     consumer.terminate().succeeds();
-    let held = feeds.assert_all_each_once();
-    let reasons = held
+    let stored = feeds.assert_all_each_once();
+    let reasons = stored
         .rows
         .iter()
         .filter_map(|row| Some(&*row.rejected.as_ref()?.0));

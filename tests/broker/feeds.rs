@@ -11,7 +11,7 @@ use rdkafka::producer::Producer;
 
 use crate::broker::{Broker, Sent, produce};
 use crate::events::records;
-use crate::oracle::{self, Held, Row, is_one_of};
+use crate::oracle::{self, Row, StoreContent, is_one_of};
 use crate::program::Program;
 use crate::{DEADLINE, await_that};
 
@@ -19,7 +19,7 @@ use crate::{DEADLINE, await_that};
 const ALL: [&str; 3] = ["police", "health", "housing"];
 
 /// What a test asks for beside the usual.
-pub(crate) struct Asked<'a> {
+pub(crate) struct FeedsSetup<'a> {
     pub(crate) broker: Broker,
     pub(crate) feeds: &'a [&'a str],
     pub(crate) partitions: i32,
@@ -27,10 +27,10 @@ pub(crate) struct Asked<'a> {
     /// Whether the store is in a bucket.
     pub(crate) in_bucket: bool,
     /// The settings of a dead-letter topic, if there is to be one.
-    pub(crate) letters: Option<&'a [(&'a str, &'a str)]>,
+    pub(crate) dead_letters: Option<&'a [(&'a str, &'a str)]>,
 }
 
-impl Default for Asked<'_> {
+impl Default for FeedsSetup<'_> {
     fn default() -> Self {
         Self {
             broker: Broker::shared(),
@@ -38,12 +38,12 @@ impl Default for Asked<'_> {
             partitions: 3,
             topic_settings: &[],
             in_bucket: false,
-            letters: None,
+            dead_letters: None,
         }
     }
 }
 
-impl Asked<'_> {
+impl FeedsSetup<'_> {
     pub(crate) fn start(self) -> Feeds {
         let feeds = self.prepare();
         for feed in self.feeds {
@@ -51,10 +51,10 @@ impl Asked<'_> {
                 .broker
                 .create_topic(&feeds.topic(feed), self.partitions, self.topic_settings);
         }
-        if let Some(settings) = self.letters {
+        if let Some(settings) = self.dead_letters {
             feeds
                 .broker
-                .create_topic(&feeds.letters(), self.partitions, settings);
+                .create_topic(&feeds.dead_letter_topic(), self.partitions, settings);
         }
         feeds
     }
@@ -72,7 +72,7 @@ impl Asked<'_> {
             .to_string_lossy()
             .into_owned();
         let bucket = self.in_bucket.then(Bucket::shared);
-        let (broker, mirrored) = (self.broker.clone(), self.letters.is_some());
+        let (broker, mirrored) = (self.broker.clone(), self.dead_letters.is_some());
         let feeds = Feeds {
             folder,
             name,
@@ -129,7 +129,16 @@ impl Bucket {
 impl Feeds {
     /// The police's topic, on the shared broker.
     pub(crate) fn start() -> Self {
-        Asked::default().start()
+        FeedsSetup::default().start()
+    }
+
+    /// The police's topic, on another broker.
+    pub(crate) fn start_on(broker: &Broker) -> Self {
+        FeedsSetup {
+            broker: broker.clone(),
+            ..FeedsSetup::default()
+        }
+        .start()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -161,8 +170,8 @@ impl Feeds {
     }
 
     /// The dead-letter topic.
-    pub(crate) fn letters(&self) -> String {
-        self.topic("letters")
+    pub(crate) fn dead_letter_topic(&self) -> String {
+        self.topic("dead-letters")
     }
 
     pub(crate) fn group(&self) -> String {
@@ -193,7 +202,7 @@ impl Feeds {
             None => program,
         };
         let program = if self.mirrored {
-            program.set("kafka.dead_letter_topic", self.letters())
+            program.set("kafka.dead_letter_topic", self.dead_letter_topic())
         } else {
             program
         };
@@ -260,21 +269,21 @@ impl Feeds {
     /// The oracle: what is in the store is the log below the chains' ends, each record once, and
     /// accepted rows are the record of their offset; `verify` finds nothing.
     #[track_caller]
-    pub(crate) fn assert_each_once(&self) -> Held {
+    pub(crate) fn assert_each_once(&self) -> StoreContent {
         self.assert_each_once_without(&[])
     }
 
     /// The same, where the records of some keys were erased.
     #[track_caller]
-    pub(crate) fn assert_each_once_without(&self, erased: &[String]) -> Held {
-        let held = oracle::read(&self.store());
+    pub(crate) fn assert_each_once_without(&self, erased: &[String]) -> StoreContent {
+        let stored = oracle::read(&self.store());
         for topic in self.topics() {
             let mut log = self.broker.log(&topic);
             log.retain(|(partition, offset), key| {
-                let end = held.ends.get(&(topic.clone(), *partition));
+                let end = stored.ends.get(&(topic.clone(), *partition));
                 end.is_some_and(|end| offset < end) && !is_one_of(key.as_deref(), erased)
             });
-            let rows: Vec<_> = held
+            let rows: Vec<_> = stored
                 .rows
                 .iter()
                 .filter(|row| row.place.0 == topic)
@@ -295,31 +304,31 @@ impl Feeds {
             }
         }
         self.program(&["verify"]).run().succeeds().saying("OK: ");
-        held
+        stored
     }
 
     /// The oracle, and nothing of the log is missing.
     #[track_caller]
-    pub(crate) fn assert_all_each_once(&self) -> Held {
-        let held = self.assert_each_once();
+    pub(crate) fn assert_all_each_once(&self) -> StoreContent {
+        let stored = self.assert_each_once();
         let sent: usize = self
             .topics()
             .iter()
             .map(|topic| self.broker.log(topic).len())
             .sum();
         assert_eq!(
-            held.rows.len(),
+            stored.rows.len(),
             sent,
             "rows in the store, and records in the log"
         );
-        held
+        stored
     }
 
     /// While compaction continues: every record that is in the log now is in the store, none twice.
     #[track_caller]
-    pub(crate) fn assert_each_once_of_what_is_left(&self) -> Held {
-        let held = oracle::read(&self.store());
-        let mut found: Vec<_> = held
+    pub(crate) fn assert_each_once_of_what_is_left(&self) -> StoreContent {
+        let stored = oracle::read(&self.store());
+        let mut found: Vec<_> = stored
             .rows
             .iter()
             .map(|row| (row.place.1, row.offset))
@@ -334,13 +343,13 @@ impl Feeds {
             .find(|at| found.binary_search(at).is_err());
         assert_eq!(missing, None, "in the log, and not in the store");
         self.program(&["verify"]).run().succeeds().saying("OK: ");
-        held
+        stored
     }
 
     /// Every reject below the group's offset has a letter, and every letter is of a reject; also of
     /// a store in use.
     #[track_caller]
-    pub(crate) fn assert_letters(&self) -> Vec<Letter> {
+    pub(crate) fn assert_dead_letters(&self) -> Vec<DeadLetter> {
         let group: Vec<_> = (0..self.partitions)
             .map(|p| {
                 self.broker
@@ -348,18 +357,18 @@ impl Feeds {
                     .unwrap_or(0)
             })
             .collect();
-        let letters: Vec<_> = self
+        let dead_letters: Vec<_> = self
             .broker
-            .records(&self.letters())
+            .records(&self.dead_letter_topic())
             .into_iter()
-            .map(Letter::of)
+            .map(DeadLetter::of)
             .collect();
-        let held = oracle::read(&self.store());
-        let mirrored: BTreeSet<_> = letters
+        let stored = oracle::read(&self.store());
+        let mirrored: BTreeSet<_> = dead_letters
             .iter()
             .map(|letter| (letter.row.place.clone(), letter.row.offset))
             .collect();
-        let rejects = held.rows.iter().filter(|row| row.rejected.is_some());
+        let rejects = stored.rows.iter().filter(|row| row.rejected.is_some());
         let known: BTreeSet<_> = rejects.map(|row| (row.place.clone(), row.offset)).collect();
         let of_group = |((topic, partition), offset): &&(oracle::Place, i64)| {
             *topic != self.police() || *offset < group[*partition as usize]
@@ -377,23 +386,23 @@ impl Feeds {
             None,
             "a letter of no reject"
         );
-        for Letter { row, .. } in &letters {
-            assert!(held.rows.binary_search(row).is_ok(), "{row:?}");
+        for DeadLetter { row, .. } in &dead_letters {
+            assert!(stored.rows.binary_search(row).is_ok(), "{row:?}");
         }
-        letters
+        dead_letters
     }
 
     /// The group's offset of each partition of the police's topic is the chain's end.
     #[track_caller]
     pub(crate) fn assert_group_is_at_the_end(&self) {
-        let held = oracle::read(&self.store());
+        let stored = oracle::read(&self.store());
         for partition in 0..self.partitions {
             let committed = self
                 .broker
                 .committed(&self.group(), &self.police(), partition);
             assert_eq!(
                 committed,
-                held.ends.get(&(self.police(), partition)).copied(),
+                stored.ends.get(&(self.police(), partition)).copied(),
                 "partition {partition}"
             );
         }
@@ -402,7 +411,7 @@ impl Feeds {
 
 /// A dead letter: the row of its record, and the record itself.
 #[derive(Debug)]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetter {
     pub(crate) row: Row,
     pub(crate) record: Sent,
     /// Why it has nothing of the record.
@@ -410,7 +419,7 @@ pub(crate) struct Letter {
     pub(crate) message: String,
 }
 
-impl Letter {
+impl DeadLetter {
     fn of(mut record: Sent) -> Self {
         let own = |(name, _): &mut (String, _)| {
             name.starts_with("__connect.errors.") || name.starts_with("partner-feeds.")

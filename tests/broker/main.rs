@@ -14,6 +14,7 @@ mod breaker;
 mod broker;
 mod buckets;
 mod crashes;
+mod dead_letters;
 mod disagreements;
 mod door;
 mod erasures;
@@ -22,7 +23,6 @@ mod extremes;
 mod feeds;
 #[path = "../kit/mod.rs"]
 mod kit;
-mod letters;
 mod logs;
 mod oracle;
 mod outages;

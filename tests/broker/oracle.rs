@@ -28,7 +28,7 @@ pub(crate) struct Row {
 
 /// The rows of a store's chains.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct StoreContent {
     pub(crate) rows: Vec<Row>,
     /// The offset at which each partition's chain ends.
     pub(crate) ends: BTreeMap<Place, i64>,
@@ -158,17 +158,17 @@ pub(crate) fn count(store: &Path) -> usize {
 }
 
 /// Reads the chains.
-pub(crate) fn read(store: &Path) -> Held {
+pub(crate) fn read(store: &Path) -> StoreContent {
     loop {
         // Where rejects were merged away, their journal files were too.
-        if let Some(held) = look(store) {
-            return held;
+        if let Some(stored) = look(store) {
+            return stored;
         }
     }
 }
 
-fn look(store: &Path) -> Option<Held> {
-    let mut held = Held::default();
+fn look(store: &Path) -> Option<StoreContent> {
+    let mut stored = StoreContent::default();
     for Parquet {
         path, footer, file, ..
     } in chain(store)
@@ -180,7 +180,7 @@ fn look(store: &Path) -> Option<Held> {
             .1
             .parse()
             .expect("an offset");
-        let end = held.ends.entry(place.clone()).or_default();
+        let end = stored.ends.entry(place.clone()).or_default();
         *end = next.max(*end);
         let rejects = footer["rejects"].split_whitespace().map(|name| {
             present(&store.join(format!(
@@ -190,12 +190,12 @@ fn look(store: &Path) -> Option<Held> {
         });
         for file in std::iter::once(Some(file)).chain(rejects) {
             for batch in batches(file?) {
-                held.rows.extend(rows(&place, &batch));
+                stored.rows.extend(rows(&place, &batch));
             }
         }
     }
-    held.rows.sort();
-    Some(held)
+    stored.rows.sort();
+    Some(stored)
 }
 
 fn rows<'b>(place: &'b Place, batch: &'b RecordBatch) -> impl Iterator<Item = Row> + 'b {

@@ -8,17 +8,13 @@ use rustix::process::Signal;
 use crate::await_that;
 use crate::broker::{Broker, OwnBroker};
 use crate::events::{crime, records};
-use crate::feeds::Asked;
+use crate::feeds::{Feeds, FeedsSetup};
 use crate::oracle;
 
 #[test]
 fn a_consumer_outlasts_its_broker_and_can_be_stopped_without_one() {
     let own = OwnBroker::start();
-    let feeds = Asked {
-        broker: own.broker.clone(),
-        ..Asked::default()
-    }
-    .start();
+    let feeds = Feeds::start_on(&own.broker);
     feeds.send(records(0..300));
     let mut consumer = feeds.ingest().set("ingest.shutdown_timeout", "1s").start();
     feeds.settled();
@@ -45,19 +41,15 @@ fn a_consumer_outlasts_its_broker_and_can_be_stopped_without_one() {
 #[test]
 fn a_broker_that_is_silent_while_partitions_are_taken_over_ends_no_consumer() {
     let own = OwnBroker::start();
-    let feeds = Asked {
-        broker: own.broker.clone(),
-        ..Asked::default()
-    }
-    .start();
+    let feeds = Feeds::start_on(&own.broker);
     feeds.send(records(0..300));
-    let hold = feeds.path("hold");
-    let mut consumer = feeds.ingest().held_at("resume.started", &hold).start();
-    consumer.until("held", 1);
+    let block = feeds.path("block");
+    let mut consumer = feeds.ingest().blocked_at("resume.started", &block).start();
+    consumer.until("blocked", 1);
     own.suspend();
     // Its client gives the connection up, and sends no more request until it has a new one.
     std::thread::sleep(Duration::from_secs(12));
-    std::fs::remove_file(&hold).expect("released");
+    std::fs::remove_file(&block).expect("released");
     // One of its calls waits for ten seconds.
     std::thread::sleep(Duration::from_secs(15));
     own.wake();
@@ -72,10 +64,10 @@ fn a_partition_that_no_broker_leads_is_stopped_alone_until_one_does() {
     let broker = Broker {
         address: cluster.bootstrap_servers(),
     };
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 2,
         broker,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .prepare();
     cluster
@@ -106,9 +98,9 @@ fn a_partition_that_no_broker_leads_is_stopped_alone_until_one_does() {
 #[test]
 fn the_store_of_another_cluster_stops_every_partition() {
     let own = OwnBroker::start();
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 2,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     feeds.send(records(0..200));

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::broker::{Broker, Sent};
 use crate::events::{examples, records};
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 use crate::kit::examples::{attribute, bad_records, feed_in};
 use crate::oracle;
 
@@ -31,10 +31,10 @@ pub(crate) const PERSONAL: [&str; 14] = [
 #[test]
 fn good_records_become_rows_and_each_bad_one_a_reject_with_its_reason() {
     let settings = [("max.message.bytes", "25000000"), ("retention.ms", "-1")];
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         feeds: &["police", "health", "housing"],
         topic_settings: &settings,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let mut expected = BTreeMap::new();
@@ -59,9 +59,9 @@ fn good_records_become_rows_and_each_bad_one_a_reject_with_its_reason() {
     }
     feeds.ingest().until_end().run().succeeds();
 
-    let held = feeds.assert_all_each_once();
-    assert_eq!(held.rows.len(), records_sent);
-    let rejected = held.rows.iter().filter_map(|row| {
+    let stored = feeds.assert_all_each_once();
+    assert_eq!(stored.rows.len(), records_sent);
+    let rejected = stored.rows.iter().filter_map(|row| {
         Some((
             (row.place.0.clone(), row.place.1, row.offset),
             row.rejected.clone()?,
@@ -123,9 +123,9 @@ fn assert_no_personal_value_is_kept(feeds: &Feeds) {
 
 #[test]
 fn a_file_published_twice_changes_no_figure() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         feeds: &["police", "health", "housing"],
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let generated = feeds

@@ -82,11 +82,11 @@ impl Program {
     }
 
     /// One step of it waits at a point while a file exists; the rest continues.
-    pub(crate) fn held_at(self, point: &str, file: &Path) -> Self {
+    pub(crate) fn blocked_at(self, point: &str, file: &Path) -> Self {
         std::fs::write(file, "").expect("written");
         self.killed_at(point, 1)
-            .env("PARTNER_FEEDS_CRASH_WITH", "hold")
-            .env("PARTNER_FEEDS_CRASH_HOLD", file.display())
+            .env("PARTNER_FEEDS_CRASH_WITH", "block")
+            .env("PARTNER_FEEDS_CRASH_FILE", file.display())
     }
 
     /// Whatever is written to its standard input.

@@ -9,13 +9,13 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::broker::{Broker, OwnBroker};
 use crate::events::examples;
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 use crate::program::Running;
 use crate::{DEADLINE, await_that};
 
 #[test]
 fn a_missing_topic_is_named_and_sending_creates_none() {
-    let feeds = Asked::default().prepare();
+    let feeds = FeedsSetup::default().prepare();
     std::fs::write(feeds.path("events.jsonl"), examples().join("\n")).expect("written");
     let ended = feeds
         .program(&["publish", "events.jsonl"])
@@ -27,9 +27,9 @@ fn a_missing_topic_is_named_and_sending_creates_none() {
 
 #[test]
 fn topics_are_created_with_the_brokers_time_and_existing_ones_are_listed() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         feeds: &["police", "housing"],
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .prepare();
     let create = |partitions: &str| {
@@ -113,11 +113,7 @@ fn until_stuck(fed: &AtomicUsize) -> usize {
 fn a_broker_that_answers_slowly_fills_the_queue_and_nothing_is_lost() {
     const LINES: usize = 200_000;
     let own = OwnBroker::start();
-    let feeds = Asked {
-        broker: own.broker.clone(),
-        ..Asked::default()
-    }
-    .start();
+    let feeds = Feeds::start_on(&own.broker);
     let arguments = ["publish", "--unchecked", "--topic", &feeds.police(), "-"];
     let mut publisher = feeds.program(&arguments).fed().start();
     let node = Pid::from_raw(own.pid()).expect("a process id");
@@ -150,11 +146,7 @@ fn a_broker_that_answers_slowly_fills_the_queue_and_nothing_is_lost() {
 #[test]
 fn a_broker_that_stops_ends_the_sending_with_the_number_that_arrived() {
     let own = OwnBroker::start();
-    let feeds = Asked {
-        broker: own.broker.clone(),
-        ..Asked::default()
-    }
-    .start();
+    let feeds = Feeds::start_on(&own.broker);
     let mut publisher = feeds
         .program(&[
             "publish",
@@ -206,11 +198,7 @@ fn a_broker_that_stops_ends_the_sending_with_the_number_that_arrived() {
 
 /// A publisher that has sent one event and then loses its broker.
 fn left_alone(own: &OwnBroker) -> (Feeds, Running, std::process::ChildStdin) {
-    let feeds = Asked {
-        broker: own.broker.clone(),
-        ..Asked::default()
-    }
-    .start();
+    let feeds = Feeds::start_on(&own.broker);
     let arguments = [
         "publish",
         "--unchecked",

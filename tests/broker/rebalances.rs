@@ -3,15 +3,15 @@
 use rustix::process::Signal;
 
 use crate::events::{crime, records};
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 use crate::program::Program;
 
 /// A storm of rebalances under load.
 #[track_caller]
 fn storm(consumer: impl Fn(&Feeds) -> Program) {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 6,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let load = feeds.load(60);
@@ -65,9 +65,9 @@ fn where_the_broker_assigns(feeds: &Feeds) -> Program {
 /// Partitions are added while consumers run.
 #[track_caller]
 fn grown(consumer: impl Fn(&Feeds) -> Program) {
-    let mut feeds = Asked {
+    let mut feeds = FeedsSetup {
         partitions: 2,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let refreshed = |feeds: &Feeds| {
@@ -101,9 +101,9 @@ fn partitions_that_are_added_are_read_where_the_broker_assigns() {
 /// A run until the end that the group gives no partition ends when the others are there.
 #[track_caller]
 fn without_a_partition(consumer: impl Fn(&Feeds) -> Program) {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 1,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let mut first = consumer(&feeds).start();
@@ -127,9 +127,9 @@ fn a_run_until_the_end_without_a_partition_ends_where_the_broker_assigns() {
 
 #[test]
 fn a_record_sent_after_a_rebalance_at_the_end_of_the_log_is_read() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 4,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     feeds.send(records(0..100));
@@ -192,9 +192,9 @@ fn a_consumer_that_slept_past_its_session_returns_and_does_no_harm() {
 
 #[test]
 fn of_two_groups_on_one_store_the_slower_stops_and_reports_why() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 1,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let load = feeds.load(20);
@@ -223,9 +223,9 @@ fn of_two_groups_on_one_store_the_slower_stops_and_reports_why() {
 
 #[test]
 fn a_group_that_never_wins_a_record_stops_also_where_records_are_few() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 1,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let other = format!("{}.other", feeds.group());
@@ -270,24 +270,24 @@ fn of_two_groups_on_one_store_that_read_the_same_backlog_nothing_is_lost_or_doub
 
 #[test]
 fn a_partition_that_was_full_when_its_commit_was_lost_continues() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 1,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let load = feeds.load(20);
-    let hold = feeds.path("hold");
+    let block = feeds.path("block");
     let other = format!("{}.other", feeds.group());
     let slower = feeds
         .ingest()
         .set("kafka.group", other)
         .set("ingest.flush_rows", 10);
-    let mut loser = slower.held_at("commit.started", &hold).start();
+    let mut loser = slower.blocked_at("commit.started", &block).start();
     loser.until("paused", 1);
     let mut winner = feeds.ingest().start();
     winner.until("durable", 2);
     winner.terminate().succeeds();
-    std::fs::remove_file(&hold).expect("released");
+    std::fs::remove_file(&block).expect("released");
     loser.until("another consumer committed here first", 1);
     loser.until("durable", 2);
     load.end();
@@ -298,17 +298,17 @@ fn a_partition_that_was_full_when_its_commit_was_lost_continues() {
 
 #[test]
 fn a_partition_that_was_full_when_it_was_revoked_continues_when_reassigned() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 1,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let load = feeds.load(20);
-    let hold = feeds.path("hold");
+    let block = feeds.path("block");
     let mut first = feeds
         .ingest()
         .set("ingest.flush_rows", 10)
-        .held_at("commit.started", &hold)
+        .blocked_at("commit.started", &block)
         .start();
     first.until("paused", 1);
     first.signal(Signal::STOP);
@@ -318,7 +318,7 @@ fn a_partition_that_was_full_when_it_was_revoked_continues_when_reassigned() {
     second.terminate().succeeds();
     first.signal(Signal::CONT);
     first.until("assigned", 2);
-    std::fs::remove_file(&hold).expect("released");
+    std::fs::remove_file(&block).expect("released");
     first.until("durable", 3);
     load.end();
     feeds.settled();

@@ -1,11 +1,11 @@
 //! What cannot work is reported at once, or after a bounded wait, with the next step.
 
 use crate::events::records;
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 
 #[test]
 fn a_missing_broker_is_reported_after_a_bounded_wait() {
-    let feeds = Asked::default().prepare();
+    let feeds = FeedsSetup::default().prepare();
     let nobody = || feeds.ingest().set("kafka.brokers", "127.0.0.1:1");
     nobody()
         .run()
@@ -15,7 +15,7 @@ fn a_missing_broker_is_reported_after_a_bounded_wait() {
 
 #[test]
 fn a_topic_that_is_not_there_is_named() {
-    let feeds = Asked::default().prepare();
+    let feeds = FeedsSetup::default().prepare();
     let printed = format!(
         "topic {} does not exist on the broker: create it (partner-feeds topics create)",
         feeds.police()
@@ -25,7 +25,7 @@ fn a_topic_that_is_not_there_is_named() {
 
 #[test]
 fn a_store_that_cannot_be_one_is_named() {
-    let feeds = Asked::default().prepare();
+    let feeds = FeedsSetup::default().prepare();
     std::fs::write(feeds.path("file"), "x").expect("written");
     let at = |path: &str| feeds.ingest().set("store.root", path).run().with_status(2);
     at("file").saying("`file` is a file: name a folder");
@@ -50,7 +50,7 @@ fn a_store_that_fails_while_it_is_written_ends_the_run_after_bounded_tries() {
 
 #[test]
 fn settings_that_contradict_are_refused_before_anything_is_done() {
-    let feeds = Asked::default().prepare();
+    let feeds = FeedsSetup::default().prepare();
     let refused = |key: &str, value: &str| feeds.ingest().set(key, value).run().with_status(2);
     refused("kafka.topics", "police.event.v1").saying("is not in partners.toml");
     refused("kafka.properties.group.protocol", "consumer").saying("kafka.session_timeout");

@@ -135,8 +135,8 @@ fn records_that_satisfy_a_fixed_contract_are_replayed_unchanged_and_never_twice(
     );
 
     feeds.ingest().until_end().run().succeeds();
-    let held = feeds.assert_all_each_once();
-    let mut subjects: Vec<_> = held
+    let stored = feeds.assert_all_each_once();
+    let mut subjects: Vec<_> = stored
         .rows
         .into_iter()
         .filter_map(|row| row.subject)

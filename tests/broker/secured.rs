@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::broker::OwnBroker;
 use crate::events::records;
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 use crate::program::Program;
 
 /// A wrong password, and no part of the right one.
@@ -20,10 +20,10 @@ impl Secured {
     fn start() -> Self {
         let own = OwnBroker::start_secured();
         let feeds = &["police", "health", "housing"];
-        let feeds = Asked {
+        let feeds = FeedsSetup {
             broker: own.broker.clone(),
             feeds,
-            ..Asked::default()
+            ..FeedsSetup::default()
         }
         .prepare();
         Self { own, feeds }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::events::{crime, records};
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 use crate::oracle;
 use crate::program::{Ended, Program};
 
@@ -36,15 +36,15 @@ fn it_shows_the_store_and_the_position_of_the_group() {
     );
     consumer.terminate().succeeds();
 
-    let held = feeds.assert_all_each_once();
-    let rejected = held
+    let stored = feeds.assert_all_each_once();
+    let rejected = stored
         .rows
         .iter()
         .filter(|row| row.rejected.is_some())
         .count();
     assert_eq!(
         (&beside["accepted"], &beside["rejected"]),
-        (&(held.rows.len() - rejected).into(), &rejected.into())
+        (&(stored.rows.len() - rejected).into(), &rejected.into())
     );
     assert_eq!(beside["partitions"], 3);
     assert!(
@@ -79,9 +79,9 @@ fn it_shows_the_store_and_the_position_of_the_group() {
 
 #[test]
 fn it_names_what_stopped_a_partition_before_anybody_consumes() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 2,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     feeds.send((0..10).map(|number| crime(number).to(0)));

@@ -77,11 +77,11 @@ fn until_end_of_an_empty_topic_ends_at_once() {
 fn a_second_signal_ends_it_at_once_and_loses_nothing() {
     let feeds = Feeds::start();
     feeds.send(records(0..300));
-    let hold = feeds.path("hold");
+    let block = feeds.path("block");
     let mut stuck = feeds
         .ingest()
         .set("ingest.shutdown_timeout", "10m")
-        .held_at("commit.started", &hold)
+        .blocked_at("commit.started", &block)
         .start();
     stuck.until("assigned", 3);
     stuck.until("caught up", 3);

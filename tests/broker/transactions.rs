@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::await_that;
 use crate::broker::produce;
 use crate::events::{crime, records};
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 
 const CALL: Duration = Duration::from_secs(30);
 
@@ -24,9 +24,9 @@ fn transactional(feeds: &Feeds) -> Publisher {
 
 /// Feeds with one partition each, and such a producer.
 fn one_partition() -> (Feeds, Publisher) {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 1,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let producer = transactional(&feeds);
@@ -52,8 +52,8 @@ fn committed_transactions_are_read_aborted_ones_and_markers_are_passed() {
     transaction(100..250, true);
     transaction(250..300, false);
     feeds.ingest().until_end().run().succeeds();
-    let held = feeds.assert_all_each_once();
-    assert_eq!(held.rows.len(), 150);
+    let stored = feeds.assert_all_each_once();
+    assert_eq!(stored.rows.len(), 150);
     // Nothing but markers and aborted records is left: there is nothing to do.
     feeds
         .ingest()
@@ -93,16 +93,16 @@ fn until_end_passes_the_mark_of_a_transaction_that_follows_a_full_batch() {
     await_that("the mark is in the log", || {
         feeds.broker.watermarks(&feeds.police(), 0).end == 101
     });
-    let hold = feeds.path("hold");
+    let block = feeds.path("block");
     let mut ingest = feeds
         .ingest()
         .set("ingest.flush_rows", 100)
         .until_end()
-        .held_at("commit.started", &hold)
+        .blocked_at("commit.started", &block)
         .start();
     // The log's end is reported while the commit is under way.
     ingest.until("caught up", 1);
-    std::fs::remove_file(&hold).expect("released");
+    std::fs::remove_file(&block).expect("released");
     ingest.ends().succeeds().saying("1 batches");
     feeds.assert_all_each_once();
 }
@@ -115,10 +115,10 @@ fn a_compacted_log_is_read_over_its_gaps() {
         ("min.cleanable.dirty.ratio", "0.001"),
         ("max.compaction.lag.ms", "100"),
     ];
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 1,
         topic_settings: &settings,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     // Fifty subjects again and again; compaction leaves the last record of each.
@@ -138,8 +138,8 @@ fn a_compacted_log_is_read_over_its_gaps() {
         .until_end()
         .run()
         .succeeds();
-    let held = feeds.assert_each_once_of_what_is_left();
-    assert!(held.rows.len() >= 150);
+    let stored = feeds.assert_each_once_of_what_is_left();
+    assert!(stored.rows.len() >= 150);
 }
 
 /// A consumer reads only up to an open transaction; nobody may think that it has read everything.

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use crate::await_that;
 use crate::broker::Sent;
 use crate::events::{crime, records};
-use crate::feeds::{Asked, Feeds};
+use crate::feeds::{Feeds, FeedsSetup};
 use crate::logs::lines;
 use crate::oracle::{self, Row};
 use crate::program::{Program, Running};
@@ -119,8 +119,8 @@ fn metrics_agree_with_the_store() {
     watched.until_it_counts("partner_feeds_records_total", &[], 301.0);
     watched.until_it_counts("partner_feeds_lag_records", &[], 0.0);
 
-    let held = feeds.assert_all_each_once();
-    let rejected: Vec<&Row> = held
+    let stored = feeds.assert_all_each_once();
+    let rejected: Vec<&Row> = stored
         .rows
         .iter()
         .filter(|row| row.rejected.is_some())
@@ -139,7 +139,7 @@ fn metrics_agree_with_the_store() {
     };
     assert_eq!(
         outcome("kent-police", "accepted"),
-        held.rows.len() - rejected.len()
+        stored.rows.len() - rejected.len()
     );
     assert_eq!(
         (
@@ -226,7 +226,7 @@ fn metrics_agree_with_the_store() {
 
 #[test]
 fn it_answers_before_a_broker_does_and_its_address_is_its_own() {
-    let feeds = Asked::default().prepare();
+    let feeds = FeedsSetup::default().prepare();
     let watched = Watched::start(feeds.ingest().set("kafka.brokers", "127.0.0.1:1"));
     watched.until_it_says("/ready", 503, "not ready: waiting for a broker\n");
     assert_eq!(
@@ -251,7 +251,7 @@ fn it_answers_before_a_broker_does_and_its_address_is_its_own() {
 fn stuck(feeds: &Feeds, intervals: u32) -> Watched {
     let ingest = feeds
         .ingest()
-        .held_at("commit.started", &feeds.path("hold"))
+        .blocked_at("commit.started", &feeds.path("block"))
         .set("watch.stall_intervals", intervals);
     let watched = Watched::start(ingest);
     watched.until_it_says("/ready", 200, "ready");
@@ -287,7 +287,7 @@ fn a_run_that_makes_nothing_durable_is_not_ready_until_it_does() {
             .sum("partner_feeds_lag_seconds", &["partition=\"0\""])
             > 1.0
     );
-    std::fs::remove_file(feeds.path("hold")).expect("released");
+    std::fs::remove_file(feeds.path("block")).expect("released");
     watched.until_it_says("/ready", 200, "ready");
     assert_eq!(
         watched
@@ -309,16 +309,16 @@ fn a_run_that_stays_stuck_ends_with_a_status_and_loses_nothing() {
         .ends()
         .with_status(2)
         .saying("error: stalled: nothing became durable for 4 s");
-    std::fs::remove_file(feeds.path("hold")).expect("released");
+    std::fs::remove_file(feeds.path("block")).expect("released");
     feeds.ingest().until_end().run().succeeds();
     feeds.assert_all_each_once();
 }
 
 #[test]
 fn a_run_without_new_records_or_with_a_stopped_partition_is_no_stall() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 2,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     let to = |partition: i32, numbers: std::ops::Range<usize>| {
@@ -348,9 +348,9 @@ fn a_run_without_new_records_or_with_a_stopped_partition_is_no_stall() {
 
 #[test]
 fn a_partition_with_a_damaged_file_is_reported_as_stopped_with_its_lag() {
-    let feeds = Asked {
+    let feeds = FeedsSetup {
         partitions: 1,
-        ..Asked::default()
+        ..FeedsSetup::default()
     }
     .start();
     feeds.send((0..10).map(crime));

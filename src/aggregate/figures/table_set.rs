@@ -302,8 +302,8 @@ impl<'f> SeriesCounts<'f> {
         if !area.key.is_sparse() && self.key.is_of_plan() {
             return true;
         }
-        let is_said = self.is_of_totals() || self.figures.says_not_shown(area.key);
-        count.min + count.possible() > 0 || (is_said && count.exact().is_none())
+        let is_stated = self.is_of_totals() || self.figures.says_not_shown(area.key);
+        count.min + count.possible() > 0 || (is_stated && count.exact().is_none())
     }
 
     /// The windows that have a row in an area.

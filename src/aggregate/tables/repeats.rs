@@ -77,7 +77,7 @@ impl RepeatDefinition {
         has_field(kind, field)
     }
 
-    /// What tells whether a record is a repeat.
+    /// What decides whether a record is a repeat.
     fn answer(self, current: &Current) -> Box<Answer<'_>> {
         match self {
             Self::Token(role) => Box::new(move |fact| fact.repeats.of(role)),

@@ -411,7 +411,7 @@ fn populations_are_exact_and_sums_of_their_parts() {
     let households = |code: &str| {
         geography
             .population(code, PopulationUnit::Households, CENSUS)
-            .expect("held")
+            .expect("known")
     };
     let maidstone = households(MAIDSTONE);
     assert_eq!(
@@ -472,7 +472,7 @@ fn the_population_nearest_to_a_day_counts() {
     let on = |y, m, d| {
         geography
             .population("E01024320", PopulationUnit::Persons, civil::date(y, m, d))
-            .expect("held")
+            .expect("known")
             .value
     };
     assert_eq!(

@@ -173,7 +173,7 @@ impl PartnerTotals {
     }
 }
 
-/// The totals of a partner's kind that are no subset.
+/// The totals of a partner's kind that are not subsets.
 fn undivided_totals<'f>(figures: &Figures<'f>, kind: usize) -> impl Iterator<Item = &'f Count> {
     let (first, sent) = (figures.first, figures.current.counts.iter());
     let of_kind = sent.filter(move |count| usize::from(count.partner_kind) == kind);

@@ -8,31 +8,31 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use crate::await_that;
 use crate::broker::Sent;
 use crate::events::records;
-use crate::feeds::{Asked, Feeds, Letter};
+use crate::feeds::{DeadLetter, Feeds, FeedsSetup};
 use crate::kit::examples::bad_records;
 use crate::oracle;
 use crate::plain::PERSONAL;
 
 fn feeds() -> Feeds {
-    Asked {
-        letters: Some(&[]),
-        ..Asked::default()
+    FeedsSetup {
+        dead_letters: Some(&[]),
+        ..FeedsSetup::default()
     }
     .start()
 }
 
 fn feeds_of_one_partition() -> Feeds {
-    Asked {
+    FeedsSetup {
         partitions: 1,
-        letters: Some(&[]),
-        ..Asked::default()
+        dead_letters: Some(&[]),
+        ..FeedsSetup::default()
     }
     .start()
 }
 
 /// A run until the end sends the dead letters that an earlier process did not: all are there then.
 #[track_caller]
-fn assert_missing_are_sent(feeds: &Feeds) -> Vec<Letter> {
+fn assert_missing_are_sent(feeds: &Feeds) -> Vec<DeadLetter> {
     feeds
         .ingest()
         .until_end()
@@ -40,19 +40,19 @@ fn assert_missing_are_sent(feeds: &Feeds) -> Vec<Letter> {
         .succeeds()
         .saying("dead letters past the group's offset sent again");
     feeds.assert_group_is_at_the_end();
-    feeds.assert_letters()
+    feeds.assert_dead_letters()
 }
 
 #[test]
 fn each_reject_is_a_dead_letter_with_the_complete_record_unless_it_is_personal() {
     let topic_settings = &[("max.message.bytes", "25000000"), ("retention.ms", "-1")];
-    let asked = Asked {
+    let asked = FeedsSetup {
         feeds: &["police", "health", "housing"],
         topic_settings,
-        ..Asked::default()
+        ..FeedsSetup::default()
     };
-    let feeds = Asked {
-        letters: Some(&[]),
+    let feeds = FeedsSetup {
+        dead_letters: Some(&[]),
         ..asked
     }
     .start();
@@ -67,14 +67,14 @@ fn each_reject_is_a_dead_letter_with_the_complete_record_unless_it_is_personal()
     }
     feeds.ingest().until_end().run().succeeds();
     feeds.assert_all_each_once();
-    let letters = feeds.assert_letters();
-    assert_eq!(letters.len(), sent.len());
-    for Letter {
+    let dead_letters = feeds.assert_dead_letters();
+    assert_eq!(dead_letters.len(), sent.len());
+    for DeadLetter {
         row,
         record,
         left_out,
         message,
-    } in letters
+    } in dead_letters
     {
         let bad = &sent[&(row.place, row.offset)];
         assert_eq!(
@@ -122,12 +122,12 @@ fn each_reject_is_a_dead_letter_with_the_complete_record_unless_it_is_personal()
 fn a_record_too_large_for_the_dead_letter_topic_is_sent_without_its_value_and_the_partition_continues()
  {
     let topic_settings = &[("max.message.bytes", "50000000")];
-    let letters = Some(&[("max.message.bytes", "200000")][..]);
-    let feeds = Asked {
+    let dead_letters = Some(&[("max.message.bytes", "200000")][..]);
+    let feeds = FeedsSetup {
         partitions: 1,
         topic_settings,
-        letters,
-        ..Asked::default()
+        dead_letters,
+        ..FeedsSetup::default()
     }
     .start();
     // Larger than the topic, and than the client takes; neither loses more than half by
@@ -155,16 +155,16 @@ fn a_record_too_large_for_the_dead_letter_topic_is_sent_without_its_value_and_th
         .saying("too large for the dead-letter topic");
     feeds.assert_all_each_once();
     feeds.assert_group_is_at_the_end();
-    let letters = feeds.assert_letters();
-    let bare = |letter: &&Letter| {
+    let dead_letters = feeds.assert_dead_letters();
+    let bare = |letter: &&DeadLetter| {
         letter.left_out.as_deref() == Some("too-large") && letter.record.value.is_none()
     };
-    let bare: BTreeSet<_> = letters
+    let bare: BTreeSet<_> = dead_letters
         .iter()
         .filter(bare)
         .map(|letter| letter.row.offset)
         .collect();
-    assert_eq!((bare, letters.len()), (BTreeSet::from([20, 40]), 11));
+    assert_eq!((bare, dead_letters.len()), (BTreeSet::from([20, 40]), 11));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn while_dead_letters_are_not_accepted_the_group_offset_waits_and_then_none_is_m
     let feeds = feeds();
     let mut consumer = feeds.ingest().set("ingest.shutdown_timeout", "2s").start();
     consumer.until("caught up", 3);
-    feeds.broker.delete_topic(&feeds.letters());
+    feeds.broker.delete_topic(&feeds.dead_letter_topic());
     feeds.send(records(0..90));
     consumer.until("dead letters not acknowledged: the group's offset waits", 3);
     feeds.settled();
@@ -189,15 +189,17 @@ fn while_dead_letters_are_not_accepted_the_group_offset_waits_and_then_none_is_m
     feeds.assert_all_each_once();
     feeds.ingest().run().with_status(2).saying(&format!(
         "topic {} does not exist on the broker",
-        feeds.letters()
+        feeds.dead_letter_topic()
     ));
 
-    feeds.broker.create_topic(&feeds.letters(), 3, &[]);
+    feeds
+        .broker
+        .create_topic(&feeds.dead_letter_topic(), 3, &[]);
     assert_eq!(assert_missing_are_sent(&feeds).len(), 9);
 }
 
 #[test]
-fn dead_letters_owed_by_a_killed_process_are_found_after_a_merge() {
+fn dead_letters_not_sent_by_a_killed_process_are_sent_after_a_merge() {
     let feeds = feeds();
     feeds.send(records(0..300));
     feeds
@@ -205,14 +207,14 @@ fn dead_letters_owed_by_a_killed_process_are_found_after_a_merge() {
         .killed_at("journal.committed", 1)
         .run()
         .killed();
-    assert!(feeds.assert_letters().is_empty());
+    assert!(feeds.assert_dead_letters().is_empty());
     feeds.program(&["merge"]).run().succeeds();
     assert_missing_are_sent(&feeds);
     feeds.assert_all_each_once();
 }
 
 #[test]
-fn dead_letters_owed_by_a_member_that_no_longer_answers_are_sent_before_the_end() {
+fn dead_letters_of_a_member_that_no_longer_answers_are_sent_before_the_end() {
     let feeds = feeds_of_one_partition();
     feeds.send(records(0..90));
     let asleep = feeds.ingest().asleep_at("journal.committed", 1).start();
@@ -251,13 +253,13 @@ fn dead_letters_of_a_damaged_file_are_given_up_and_the_partition_continues() {
         .for_each(|(file, whole)| std::fs::write(file, whole).expect("written"));
     feeds.assert_group_is_at_the_end();
     assert!(
-        !feeds.broker.records(&feeds.letters()).is_empty(),
+        !feeds.broker.records(&feeds.dead_letter_topic()).is_empty(),
         "those after it were sent"
     );
 }
 
 #[test]
-fn a_group_without_an_offset_is_owed_no_dead_letters_of_the_store() {
+fn a_group_without_an_offset_gets_no_dead_letters_of_the_store() {
     let feeds = feeds();
     feeds.send(records(0..90));
     feeds
@@ -271,7 +273,7 @@ fn a_group_without_an_offset_is_owed_no_dead_letters_of_the_store() {
         .set("kafka.group", format!("{}.other", feeds.group()))
         .until_end();
     other.run().succeeds().saying("begin at the end position");
-    assert!(feeds.broker.records(&feeds.letters()).is_empty());
+    assert!(feeds.broker.records(&feeds.dead_letter_topic()).is_empty());
 }
 
 #[test]
@@ -283,37 +285,37 @@ fn the_partition_continues_with_another_consumer_that_sends_what_the_first_owed(
     let mut other = feeds.ingest().start();
     other.until("dead letters past the group's offset sent again", 1);
     other.until("durable", 6);
-    feeds.assert_letters();
+    feeds.assert_dead_letters();
     load.end();
     feeds.settled();
     drop(sleeper);
     other.terminate().succeeds();
     feeds.assert_all_each_once();
-    feeds.assert_letters();
+    feeds.assert_dead_letters();
 }
 
 #[test]
 fn the_dead_letter_topic_is_created_with_the_others_and_is_not_consumed() {
-    let feeds = Asked {
-        letters: Some(&[]),
-        ..Asked::default()
+    let feeds = FeedsSetup {
+        dead_letters: Some(&[]),
+        ..FeedsSetup::default()
     }
     .prepare();
-    let letters = feeds.letters();
+    let topic = feeds.dead_letter_topic();
     feeds
         .program(&["topics", "create"])
         .run()
         .succeeds()
-        .saying(&format!("{letters}: created"));
+        .saying(&format!("{topic}: created"));
     await_that("the topic is there", || {
-        feeds.broker.partitions(&letters) == 6
+        feeds.broker.partitions(&topic) == 6
     });
     assert_eq!(
-        feeds.broker.setting(&letters, "retention.ms").as_deref(),
+        feeds.broker.setting(&topic, "retention.ms").as_deref(),
         Some("1209600000")
     );
     assert_eq!(
-        feeds.broker.setting(&letters, "cleanup.policy").as_deref(),
+        feeds.broker.setting(&topic, "cleanup.policy").as_deref(),
         Some("delete")
     );
     let refused = feeds
