@@ -375,7 +375,8 @@ fn a_fault_of_the_program_is_a_line_of_the_log_without_a_value_and_the_watchdog_
     let ingest = faulty
         .set("watch.stall_intervals", 2)
         .env("PARTNER_FEEDS_LOG_FORMAT", "json");
-    let log = ingest.run().with_status(2).err;
+    let ended = ingest.start().ends_even_after_a_panic();
+    let log = ended.with_status(2).err;
     let lines = lines(&log);
     let fault = lines
         .iter()
