@@ -262,14 +262,18 @@ impl Broker {
                 .expect("an offset");
         }
         consumer.assign(&assigned).expect("assigned");
-        let mut ended = 0;
-        while ended < partitions {
+        // A client that connects again reports the end of a partition again.
+        let mut ended = BTreeSet::new();
+        while ended.len() < partitions {
             match consumer
                 .poll(DEADLINE)
                 .expect("a record or the end in time")
             {
                 Ok(message) => take(&message),
-                Err(KafkaError::PartitionEOF(_)) => ended += 1,
+                Err(KafkaError::PartitionEOF(partition)) => drop(ended.insert(partition)),
+                Err(KafkaError::MessageConsumption(
+                    RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure,
+                )) => {} // the client connects again
                 Err(error) => panic!("{topic}: {error}"),
             }
         }
