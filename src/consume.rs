@@ -466,8 +466,8 @@ fn watermarks<C: ConsumerContext>(
     })
 }
 
-/// Asks; while no broker answers in time, a partition has no leader or is not yet known here, or the
-/// group has no coordinator, again until the deadline.
+/// Asks; while no broker answers in time, a partition has no leader or is not yet known here, or
+/// the group has no coordinator, again until the deadline.
 fn until<T>(
     deadline: Instant,
     ask: impl Fn(Duration) -> Result<T, KafkaError>,
@@ -489,7 +489,7 @@ fn until<T>(
                 | RDKafkaErrorCode::NetworkException
                 | RDKafkaErrorCode::RequestTimedOut
                 | RDKafkaErrorCode::OperationTimedOut
-                | RDKafkaErrorCode::TimedOutQueue, // waited for an earlier answer of a silent broker
+                | RDKafkaErrorCode::TimedOutQueue, // never sent: the broker was silent before
             ) if Instant::now() < deadline => std::thread::sleep(ASK_AGAIN),
             _ => return asked,
         }

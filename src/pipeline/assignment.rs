@@ -363,8 +363,7 @@ impl Assignment {
             match self.identity.log_end(&broker.at) {
                 Ok(end) => broker.watermarks.1 = end,
                 Err(source) => {
-                    let BrokerOffsets { at, committed, .. } = broker;
-                    let unknown = EndOffsetUnknown::new(at, committed, source);
+                    let unknown = EndOffsetUnknown::new(broker.at, broker.committed, source);
                     return Ok(self.stop_until_led(&unknown));
                 }
             }

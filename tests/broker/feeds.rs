@@ -1,7 +1,7 @@
 //! The stage of a test: fresh topics, a fresh group and a fresh store on a broker.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -189,6 +189,20 @@ impl Feeds {
             self.broker.grow_topic(&topic, partitions);
         }
         self.partitions = partitions;
+    }
+
+    /// The files that have what programs printed and logged, by name.
+    pub(crate) fn outputs(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.folder.path()).expect("a folder");
+        let mut paths: Vec<PathBuf> = entries
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| {
+                let extension = path.extension();
+                extension.is_some_and(|end| end == "err" || end == "out")
+            })
+            .collect();
+        paths.sort();
+        paths
     }
 
     /// A command under the settings of this test.
@@ -470,7 +484,7 @@ impl Drop for Feeds {
         }
         self.folder.disable_cleanup(true);
         eprintln!("logs and store are in {}", self.folder.path().display());
-        for path in files(self.folder.path(), "err") {
+        for path in self.outputs() {
             let log = std::fs::read_to_string(&path).unwrap_or_default();
             let is_error = |line: &&str| line.contains(" ERROR ") || line.starts_with("error: ");
             for line in log.lines().filter(is_error) {
@@ -478,17 +492,6 @@ impl Drop for Feeds {
             }
         }
     }
-}
-
-/// The files of a folder whose names have an extension, by name.
-fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|found| found == extension))
-        .collect();
-    paths.sort();
-    paths
 }
 
 /// Records that keep coming.

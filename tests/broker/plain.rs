@@ -103,20 +103,14 @@ fn assert_no_personal_value_is_kept(feeds: &Feeds) {
     for planted in PERSONAL {
         assert!(!values.contains(planted), "`{planted}` is in the store");
     }
-    for entry in std::fs::read_dir(feeds.path("")).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path
-            .extension()
-            .is_some_and(|end| end == "err" || end == "out")
-        {
-            let printed = std::fs::read_to_string(&path).expect("readable");
-            for planted in PERSONAL {
-                assert!(
-                    !printed.contains(planted),
-                    "`{planted}` is in {}",
-                    path.display()
-                );
-            }
+    for path in feeds.outputs() {
+        let printed = std::fs::read_to_string(&path).expect("readable");
+        for planted in PERSONAL {
+            assert!(
+                !printed.contains(planted),
+                "`{planted}` is in {}",
+                path.display()
+            );
         }
     }
 }

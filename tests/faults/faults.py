@@ -360,7 +360,7 @@ class Programme:
             chance, armed, clock = draw(), None, None
             if chance < 0.35:
                 armed = self.random.choice(POINTS + MERGE_POINTS), self.random.randint(1, 6), "kill"
-                if armed[0] in ("resume.started", "resume.read", "merge.rejects", "merge.created"):
+                if armed[0].startswith(("resume.", "merge.")):
                     armed = armed[0], 1, "kill"
             elif chance < 0.45:
                 armed = self.random.choice(POINTS[2:]), self.random.randint(1, 6), "stop"

@@ -119,8 +119,8 @@ impl<'g> Scope<'g> {
     }
 
     /// The area or set among whose parts an area ranks: wards in the plan's area, districts in the
-    /// smallest set that contains it and is not a community safety partnership: that of a county or a
-    /// police force.
+    /// smallest set that contains it and is not a community safety partnership: that of a county or
+    /// a police force.
     pub fn ranked_in(&self, code: &str) -> Option<&'g str> {
         let area = self.geography.areas.get(code)?;
         match area.level {
